@@ -1,0 +1,783 @@
+//! Guests that a file declares: invite, adopt, keep, end, bring back.
+
+use jiff::Timestamp;
+
+use super::guard::Kept;
+use super::{Aim, Fate, World};
+use crate::address::Address;
+use crate::diff::{Drawn, Gone};
+use crate::kinds::guest::Guest;
+use crate::kinds::guest::user::User;
+use crate::kinds::guest::written::Declared;
+use crate::kinds::{Action, Change, Kind, Object};
+use crate::matching::Match;
+use crate::offboard::{Due, Rung, due};
+use crate::plan::{Because, Count};
+use crate::policy::{Left, Orphaned};
+use crate::stamp::{Mark, Reading, Stamp};
+use crate::time::{Days, days_after, first_instant, show};
+
+/// When people are told of an invitation that nobody redeems, if no rule says.
+const PENDING_WARN: Days = Days(14);
+
+impl Aim {
+    pub(super) fn declared(&mut self, world: World<'_>) {
+        for declared in world.desired.guests.values() {
+            match world.matching.of(&declared.key) {
+                Match::Blocked(why) => self.refuse(declared, "match", why),
+                Match::Absent => self.absent(world, declared),
+                Match::Deleted(id) => {
+                    if let Some(user) = world.snapshot.deleted.get(id) {
+                        self.deleted(world, declared, user);
+                    }
+                }
+                Match::Live(id) => {
+                    if let Some(user) = world.user(id) {
+                        self.live(world, declared, user);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Blocks every step on a declared guest.
+    fn refuse(&mut self, declared: &Declared, code: &str, why: impl Into<String>) {
+        self.block(code, &Address::guest(&declared.key), why)
+            .at(&declared.origin);
+    }
+
+    fn absent(&mut self, world: World<'_>, declared: &Declared) {
+        let address = Address::guest(&declared.key);
+        if let Some(end) = over(world, declared) {
+            let text = format!("is not invited: the time ended {}", show(end, world.zone()));
+            self.info("over", &address, text)
+                .at(&declared.expires_origin);
+            return;
+        }
+        if declared.formerly.is_some() {
+            let text = "nobody in the tenant has the former address: a new guest is invited";
+            self.warn("formerly-unknown", &address, text)
+                .at(&declared.origin);
+        }
+        let stamp = Stamp::new(world.owner());
+        let mut guest = wanted(declared, stamp, declared.blocked.map(|blocked| !blocked));
+        guest.invitation = Some(declared.invitation.clone());
+        self.mail(declared);
+        self.want(
+            Object::Guest(guest),
+            Because::written(&declared.origin),
+            None,
+        );
+        self.fate(declared, None, true);
+    }
+
+    fn deleted(&mut self, world: World<'_>, declared: &Declared, user: &User) {
+        let address = Address::guest(&declared.key);
+        if over(world, declared).is_some() {
+            self.info("over", &address, "is deleted, and the time is over")
+                .hint("the entry can be removed")
+                .at(&declared.expires_origin);
+            return;
+        }
+        let stamp = match user.stamp(world.stamp()) {
+            Reading::Stamp(stamp) if stamp.owner == world.owner() => stamp,
+            Reading::Empty => Stamp::new(world.owner()),
+            _ => {
+                return self.refuse(
+                    declared,
+                    "foreign-stamp",
+                    "is deleted, and the account belongs to someone else",
+                );
+            }
+        };
+        let by_us = deleted_by_us(world, user, &stamp);
+        if !by_us && world.policy.lifecycle.left == Left::Report {
+            let when = user.deleted.map_or_else(String::new, |at| {
+                format!(" on {}", at.to_zoned(world.zone().clone()).date())
+            });
+            let text =
+                format!("left the tenant or was deleted by someone else{when}: not invited again");
+            let finding = self.warn("left", &address, text).at(&declared.origin);
+            finding.hint("remove the entry, or bring the guest back with `lifecycle.left: rejoin`; 30 days after the deletion the tenant forgets, and the guest would be invited anew");
+            return;
+        }
+        let before = user.object(&declared.key, world.stamp());
+        let clean = stamp.without(Mark::Offboarding).without(Mark::Reason);
+        let enabled = Some(declared.blocked != Some(true));
+        let after = wanted(declared, clean, enabled).over(&before);
+        self.ids.bind(address, user.id.clone());
+        let text = if by_us {
+            "declared again; we had deleted it"
+        } else {
+            "declared, and `lifecycle.left` is rejoin"
+        };
+        self.act(
+            Action::Restore,
+            before,
+            after,
+            Because::at(text, &declared.origin),
+            None,
+        );
+        self.fate(declared, Some(user), true);
+    }
+
+    fn live(&mut self, world: World<'_>, declared: &Declared, user: &User) {
+        let address = Address::guest(&declared.key);
+        let observed = user.object(&declared.key, world.stamp());
+        self.see(Object::Guest(observed.clone()), Some(&user.id));
+        self.managed += 1;
+        let stamp = match Self::take_on(world, user) {
+            Ok(stamp) => stamp,
+            Err((code, why)) => return self.refuse(declared, code, why),
+        };
+        let adopting = observed.stamp.is_none();
+        let kept = world.kept(user);
+        if let Some(end) = over(world, declared) {
+            if adopting {
+                let text = format!(
+                    "exists already and its declared time ended {}: a typo must not cost an account",
+                    show(end, world.zone())
+                );
+                self.refuse(declared, "over-at-adoption", text);
+                return;
+            }
+            return self.ending(world, declared, user, stamp, end, kept);
+        }
+        self.fate(declared, Some(user), kept != Some(Kept::Restricted));
+        self.keep(world, declared, user, stamp, kept.as_ref());
+        self.pending(world, declared, user, kept.as_ref());
+        self.expiring(world, declared);
+        if adopting {
+            self.info(
+                "adopted",
+                &address,
+                "exists already and is taken on: never invited again",
+            )
+            .at(&declared.origin);
+        }
+    }
+
+    /// Returns the stamp to go on from, or why the guest cannot be ours.
+    fn take_on(world: World<'_>, user: &User) -> Result<Stamp, (&'static str, String)> {
+        let attribute = world.stamp();
+        if let Some(other) = elsewhere(user, attribute)
+            .filter(|other| world.request.moved_from.as_deref() != Some(other))
+        {
+            return Err((
+                "stamp-moved",
+                format!(
+                    "carries a stamp in {other}, but `tenant.stamp` is {attribute}; `--stamp-was {other}` moves it"
+                ),
+            ));
+        }
+        match user.stamp(attribute) {
+            Reading::Stamp(stamp) if stamp.owner == world.owner() => Ok(stamp),
+            Reading::Stamp(stamp) if world.request.take_over.as_ref() == Some(&stamp.owner) => {
+                Ok(stamp.owned_by(world.owner()))
+            }
+            Reading::Stamp(stamp) => Err((
+                "foreign-stamp",
+                format!(
+                    "belongs to `{0}`; `--take-over {0}` makes it ours",
+                    stamp.owner
+                ),
+            )),
+            Reading::Foreign(text) => Err((
+                "foreign-stamp",
+                format!("{attribute} holds other text, which is never overwritten: {text}"),
+            )),
+            Reading::Empty if user.synced => Err((
+                "synced",
+                format!("is synchronised from on-premises: {attribute} cannot be written"),
+            )),
+            Reading::Empty => match elsewhere(user, attribute).map(|from| user.stamp(&from)) {
+                Some(Reading::Stamp(stamp)) if stamp.owner != world.owner() => {
+                    Err(("foreign-stamp", format!("belongs to `{}`", stamp.owner)))
+                }
+                Some(Reading::Stamp(stamp)) => Ok(stamp),
+                _ => Ok(Stamp::new(world.owner())),
+            },
+        }
+    }
+
+    /// A guest whose time is not over.
+    fn keep(
+        &mut self,
+        world: World<'_>,
+        declared: &Declared,
+        user: &User,
+        stamp: Stamp,
+        kept: Option<&Kept>,
+    ) {
+        let address = Address::guest(&declared.key);
+        let offboarding = stamp.mark(Mark::Offboarding).is_some();
+        let clean = stamp
+            .clone()
+            .without(Mark::Offboarding)
+            .without(Mark::Reason);
+        let disabled = user.account_enabled == Some(false);
+        let mut enabled = match declared.blocked {
+            Some(blocked) => Some(!blocked),
+            // What our own off-boarding disabled, being declared enables.
+            None if disabled && offboarding => Some(true),
+            None => None,
+        };
+        if declared.blocked.is_none() && disabled && !offboarding {
+            self.info(
+                "blocked-elsewhere",
+                &address,
+                "sign-in was blocked by someone else and stays blocked",
+            )
+            .at(&declared.origin);
+        }
+        let blocks = enabled == Some(false) && user.account_enabled != Some(false);
+        if let Some(kept) = kept.filter(|_| blocks) {
+            self.warn(kept.code(), &address, kept.text())
+                .at(&declared.origin);
+            enabled = None;
+        }
+        if kept == Some(&Kept::Restricted) {
+            self.warn("restricted", &address, Kept::Restricted.text())
+                .at(&declared.origin);
+            return;
+        }
+        if let Some(because) = self
+            .orphan(world, declared, user)
+            .filter(|_| kept.is_none())
+        {
+            return match begun(user, &stamp, world.now) {
+                Some(_) => self.want(
+                    Object::Guest(user.object(&declared.key, world.stamp())),
+                    because,
+                    None,
+                ),
+                None => self.begin(
+                    world,
+                    user,
+                    &declared.key,
+                    clean,
+                    "orphaned",
+                    because,
+                    Count::Removal,
+                ),
+            };
+        }
+        if blocks && enabled == Some(false) {
+            let before = user.object(&declared.key, world.stamp());
+            self.act(
+                Action::RevokeSessions,
+                before.clone(),
+                before,
+                Because::at("blocked", &declared.origin),
+                None,
+            );
+        }
+        let because = if enabled == Some(true) && disabled {
+            "declared again"
+        } else {
+            "declared"
+        };
+        let counts = (blocks && enabled == Some(false)).then_some(Count::Removal);
+        let mut guest = wanted(declared, clean.clone(), enabled);
+        guest.clears = elsewhere(user, world.stamp());
+        self.want(
+            Object::Guest(guest),
+            Because::at(because, &declared.origin),
+            counts,
+        );
+        self.repoint(world, declared, user, &stamp, kept);
+        self.consent(world, declared, user, clean);
+    }
+
+    /// Blocks sign-in, ends sessions, and marks the account with when and why.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a different fact about one step"
+    )]
+    pub(super) fn begin(
+        &mut self,
+        world: World<'_>,
+        user: &User,
+        key: &str,
+        stamp: Stamp,
+        reason: &str,
+        because: Because,
+        counts: Count,
+    ) {
+        let before = user.object(key, world.stamp());
+        let stamp = stamp
+            .marked_now(Mark::Offboarding)
+            .marked(Mark::Reason, reason);
+        let guest = Guest {
+            stamp: Some(stamp),
+            account_enabled: Some(false),
+            profile: Default::default(),
+            ..before.clone()
+        };
+        let revoked = guest.over(&before);
+        self.want(Object::Guest(guest), because.clone(), Some(counts));
+        self.act(
+            Action::RevokeSessions,
+            revoked.clone(),
+            revoked,
+            because,
+            Some(counts),
+        );
+    }
+
+    /// A guest whose declared day has come.
+    fn ending(
+        &mut self,
+        world: World<'_>,
+        declared: &Declared,
+        user: &User,
+        stamp: Stamp,
+        end: Timestamp,
+        kept: Option<Kept>,
+    ) {
+        let address = Address::guest(&declared.key);
+        self.fate(declared, Some(user), false);
+        let text = declared
+            .expires
+            .map_or_else(String::new, |expires| format!("expired {expires}"));
+        let because = Because::at(text, &declared.expires_origin);
+        if let Some(kept) = kept {
+            let text = format!(
+                "{}, although the time ended {}",
+                kept.text(),
+                show(end, world.zone())
+            );
+            self.warn(kept.code(), &address, text)
+                .at(&declared.expires_origin);
+            return;
+        }
+        let begun = begun(user, &stamp, world.now);
+        let due = due(
+            world.policy.lifecycle.expired,
+            end,
+            begun,
+            world.now,
+            world.zone(),
+        );
+        self.descend(
+            world,
+            user,
+            &declared.key,
+            stamp,
+            "expired",
+            &due,
+            begun,
+            &because,
+            Count::Expiry,
+            None,
+        );
+    }
+
+    /// Goes down the rungs that are due. `later` is what rungs after the first count against.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a different fact about one guest"
+    )]
+    pub(super) fn descend(
+        &mut self,
+        world: World<'_>,
+        user: &User,
+        key: &str,
+        stamp: Stamp,
+        reason: &str,
+        due: &Due,
+        begun: Option<Timestamp>,
+        because: &Because,
+        first: Count,
+        later: Option<Count>,
+    ) {
+        let address = Address::guest(key);
+        let counts = if begun.is_none() { Some(first) } else { later };
+        if due.delete {
+            self.gone.insert(
+                address,
+                Gone {
+                    because: because.clone(),
+                    counts: later,
+                },
+            );
+            return;
+        }
+        match begun {
+            None if due.disable => {
+                self.begin(world, user, key, stamp, reason, because.clone(), first)
+            }
+            None => {}
+            Some(begun) => {
+                // A reason that changed keeps its instant: the grace has begun.
+                if stamp.mark(Mark::Reason) != Some(reason) {
+                    let guest = Guest {
+                        stamp: Some(stamp.marked(Mark::Reason, reason)),
+                        profile: Default::default(),
+                        ..user.object(key, world.stamp())
+                    };
+                    self.want(Object::Guest(guest), because.clone(), None);
+                }
+                if user.sessions_valid_from.is_some_and(|from| from < begun) {
+                    let guest = user.object(key, world.stamp());
+                    self.act(
+                        Action::RevokeSessions,
+                        guest.clone(),
+                        guest,
+                        because.clone(),
+                        None,
+                    );
+                }
+            }
+        }
+        if due.strip {
+            if let Some(fate) = self.fates.get_mut(key) {
+                fate.strip = Some(Gone {
+                    because: because.clone(),
+                    counts,
+                });
+            }
+        }
+        if let Some((rung, at)) = due.next {
+            let code = if rung == Rung::Delete {
+                "deletion-coming"
+            } else {
+                "offboarding"
+            };
+            let text = format!(
+                "{}; {} on {}",
+                because.text,
+                rung.done(),
+                show(at, world.zone())
+            );
+            let finding = self.info(code, &address, text);
+            finding.origin = because.origin.clone();
+        }
+    }
+
+    /// Hands the account to the address the guest has now.
+    fn repoint(
+        &mut self,
+        world: World<'_>,
+        declared: &Declared,
+        user: &User,
+        stamp: &Stamp,
+        kept: Option<&Kept>,
+    ) {
+        let Some(old) = &declared.formerly else {
+            return;
+        };
+        let address = Address::guest(&declared.key);
+        let begun = stamp.mark(Mark::Repoint).is_some();
+        if user.label() != *old && !begun {
+            return;
+        }
+        if user.object(&declared.key, world.stamp()).stamp.is_none() {
+            return self.refuse(declared, "repoint", "cannot take over an account that does not carry our stamp: adopt it under its old address first");
+        }
+        if let Some(kept) = kept {
+            return self.refuse(
+                declared,
+                "repoint",
+                format!("the account of {old} {}", kept.text()),
+            );
+        }
+        let before = user.object(&declared.key, world.stamp());
+        let clean = stamp
+            .clone()
+            .without(Mark::Repoint)
+            .without(Mark::Offboarding)
+            .without(Mark::Reason);
+        let mut after = wanted(declared, clean, None).over(&before);
+        after.mail = Some(declared.mail.clone());
+        after.invitation = Some(declared.invitation.clone());
+        self.note(&address, format!("{} receives the account of {old} and everything it holds; {old} can no longer sign in with it", declared.mail));
+        self.mail(declared);
+        self.act(
+            Action::Repoint,
+            before,
+            after,
+            Because::at(format!("formerly {old}"), &declared.origin),
+            Some(Count::Removal),
+        );
+    }
+
+    /// Asks for consent again where it is older than `redeemedSince`.
+    fn consent(&mut self, world: World<'_>, declared: &Declared, user: &User, stamp: Stamp) {
+        let Some(since) = declared.redeemed_since else {
+            return;
+        };
+        let cutoff = match since {
+            crate::time::Until::Day(day) => first_instant(day, world.zone()),
+            crate::time::Until::Instant(instant) => instant,
+        };
+        let accepted = user.external_user_state.as_deref() == Some("Accepted");
+        let old = user.state_changed.is_some_and(|at| at < cutoff);
+        let asked = stamp
+            .instant(Mark::Reset, world.now)
+            .is_some_and(|at| at >= cutoff);
+        if cutoff > world.now || !accepted || !old || asked {
+            return;
+        }
+        let before = user.object(&declared.key, world.stamp());
+        let mut after = wanted(declared, stamp.marked_now(Mark::Reset), None).over(&before);
+        after.invitation = Some(declared.invitation.clone());
+        self.mail(declared);
+        self.act(
+            Action::ResetRedemption,
+            before,
+            after,
+            Because::at(format!("redeemedSince {since}"), &declared.origin),
+            None,
+        );
+    }
+
+    /// A guest who has not redeemed the invitation.
+    fn pending(&mut self, world: World<'_>, declared: &Declared, user: &User, kept: Option<&Kept>) {
+        let Some(since) = user
+            .state_changed
+            .or(user.created)
+            .filter(|_| user.is_pending())
+        else {
+            return;
+        };
+        let address = Address::guest(&declared.key);
+        let rules = world.policy.lifecycle.pending;
+        let reached = |days: Days| days_after(since, days, world.zone()) <= world.now;
+        let before = user.object(&declared.key, world.stamp());
+        let Some(stamp) = before
+            .stamp
+            .clone()
+            .filter(|_| !self.blocked.contains(&address))
+        else {
+            return;
+        };
+        let on = since.to_zoned(world.zone().clone()).date();
+        if rules.delete.is_some_and(reached) && kept.is_none() {
+            let because = Because::rule(format!(
+                "invited {on}, never redeemed (lifecycle.pending.delete)"
+            ));
+            self.wanted.remove(&address);
+            self.fates.remove(&declared.key);
+            self.gone.insert(
+                address,
+                Gone {
+                    because,
+                    counts: Some(Count::Removal),
+                },
+            );
+            return;
+        }
+        if rules.remind.is_some_and(reached)
+            && stamp.mark(Mark::Reminded).is_none()
+            && declared.blocked != Some(true)
+        {
+            let mut after = wanted(declared, stamp.marked_now(Mark::Reminded), None).over(&before);
+            after.invitation = Some(declared.invitation.clone());
+            self.note(
+                &address,
+                format!(
+                    "mail: the invitation is sent to {} once more",
+                    declared.mail
+                ),
+            );
+            self.act(
+                Action::Remind,
+                before,
+                after,
+                Because::rule(format!(
+                    "invited {on}, not redeemed (lifecycle.pending.remind)"
+                )),
+                None,
+            );
+        } else if reached(rules.remind.unwrap_or(PENDING_WARN)) {
+            self.info(
+                "pending",
+                &address,
+                format!("was invited {on} and has not redeemed the invitation"),
+            )
+            .at(&declared.origin);
+        }
+    }
+
+    /// Says that a guest's end is near.
+    fn expiring(&mut self, world: World<'_>, declared: &Declared) {
+        let Some(expires) = declared.expires else {
+            return;
+        };
+        let end = expires.end(world.zone());
+        if end
+            <= days_after(
+                world.now,
+                world.policy.lifecycle.expiring.warn,
+                world.zone(),
+            )
+        {
+            let text = format!("access ends {}", show(end, world.zone()));
+            self.warn("expiring", &Address::guest(&declared.key), text)
+                .at(&declared.expires_origin);
+        }
+    }
+
+    /// Says that nobody vouches for a guest any more. Returns why to disable, if a rule says so.
+    fn orphan(&mut self, world: World<'_>, declared: &Declared, user: &User) -> Option<Because> {
+        let sponsors = user.sponsors.as_ref()?;
+        let gone = |id: &String| {
+            world
+                .user(id)
+                .is_some_and(|sponsor| sponsor.account_enabled == Some(false))
+        };
+        let waiting = declared
+            .sponsors
+            .as_ref()
+            .is_some_and(|names| names.iter().any(|name| self.vouches(world, name)));
+        if !sponsors.iter().all(gone) || waiting {
+            return None;
+        }
+        let text = if sponsors.is_empty() {
+            "has no sponsor"
+        } else {
+            "every sponsor's account is disabled"
+        };
+        self.warn("orphaned", &Address::guest(&declared.key), text)
+            .at(&declared.origin);
+        (world.policy.lifecycle.orphaned == Orphaned::Disable)
+            .then(|| Because::rule(format!("{text} (lifecycle.orphaned)")))
+    }
+
+    /// Returns whether a declared sponsor is there and can sign in.
+    fn vouches(&mut self, world: World<'_>, name: &str) -> bool {
+        let id = self.resolve(world, name);
+        id.is_ok_and(|id| {
+            world
+                .user(&id)
+                .is_none_or(|user| user.account_enabled != Some(false))
+        })
+    }
+
+    /// Notes whether a mail goes out, and to whom.
+    fn mail(&mut self, declared: &Declared) {
+        let address = Address::guest(&declared.key);
+        let invitation = &declared.invitation;
+        let cc = invitation
+            .cc
+            .as_ref()
+            .map(|cc| format!(", copy to {cc}"))
+            .unwrap_or_default();
+        let text = if invitation.send {
+            format!(
+                "mail: Microsoft sends the invitation to {}{cc}",
+                declared.mail
+            )
+        } else {
+            "mail: none is sent".to_owned()
+        };
+        self.note(&address, text);
+        if invitation.message.is_some() {
+            let text = "Graph drops `invitation.message` when an application invites";
+            self.warn("message-dropped", &address, text)
+                .at(&declared.origin);
+            if invitation.language.is_some() {
+                self.warn(
+                    "language-ignored",
+                    &address,
+                    "Graph ignores `invitation.language` when there is a message",
+                )
+                .at(&declared.origin);
+            }
+        }
+    }
+
+    pub(super) fn act(
+        &mut self,
+        action: Action,
+        before: Guest,
+        after: Guest,
+        because: Because,
+        counts: Option<Count>,
+    ) {
+        let change = Change::Act {
+            action,
+            before: Object::Guest(before),
+            after: Object::Guest(after),
+        };
+        self.acts.push(Drawn {
+            change,
+            because,
+            counts,
+        });
+    }
+
+    fn fate(&mut self, declared: &Declared, user: Option<&User>, grant: bool) {
+        let id = user.map(|user| user.id.clone());
+        self.decide(
+            &declared.key,
+            Fate {
+                id,
+                grant,
+                strip: None,
+            },
+        );
+    }
+}
+
+/// Returns the declared guest as it should be in Graph.
+fn wanted(declared: &Declared, stamp: Stamp, enabled: Option<bool>) -> Guest {
+    Guest {
+        key: declared.key.clone(),
+        mail: Some(declared.mail.clone()),
+        profile: declared.profile.clone(),
+        account_enabled: enabled,
+        stamp: Some(stamp),
+        clears: None,
+        invitation: None,
+    }
+}
+
+/// Returns when the declared time ended, if it has.
+fn over(world: World<'_>, declared: &Declared) -> Option<Timestamp> {
+    declared
+        .expires
+        .map(|expires| expires.end(world.zone()))
+        .filter(|end| *end <= world.now)
+}
+
+/// Returns when we disabled an account. An instant that cannot be read, lies in the future, or
+/// stands on an enabled account is none: the grace then begins anew.
+pub(super) fn begun(user: &User, stamp: &Stamp, now: Timestamp) -> Option<Timestamp> {
+    stamp
+        .instant(Mark::Offboarding, now)
+        .filter(|_| user.account_enabled == Some(false))
+}
+
+/// Returns the other attribute in which a guest carries a stamp, if there is one.
+pub(super) fn elsewhere(user: &User, attribute: &str) -> Option<String> {
+    let others = user
+        .attributes
+        .iter()
+        .filter(|(name, _)| *name != attribute);
+    others
+        .into_iter()
+        .find(|(_, text)| matches!(Stamp::read(Some(text)), Reading::Stamp(_)))
+        .map(|(name, _)| name.clone())
+}
+
+/// Returns whether our own ladder deleted an account: only if it was deleted on or after the day
+/// on which the ladder allowed it.
+fn deleted_by_us(world: World<'_>, user: &User, stamp: &Stamp) -> bool {
+    let ladder = match stamp.mark(Mark::Reason) {
+        Some("expired") => world.policy.lifecycle.expired,
+        Some("undeclared" | "scope") => world.policy.lifecycle.undeclared,
+        _ => return false,
+    };
+    let (Some(begun), Some(delete), Some(deleted)) = (
+        stamp.instant(Mark::Offboarding, world.now),
+        ladder.delete,
+        user.deleted,
+    ) else {
+        return false;
+    };
+    let day = |instant: Timestamp| instant.to_zoned(world.zone().clone()).date();
+    user.account_enabled != Some(true)
+        && day(deleted) >= day(days_after(begun, delete, world.zone()))
+}

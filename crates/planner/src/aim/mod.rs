@@ -1,0 +1,272 @@
+//! What is aimed at: policy rewrites what is declared into what should be, given what is there.
+//! All that decides is here; the diff that follows only compares. What must not be touched is
+//! copied to what is wanted, or never looked at.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::address::{Address, Ids, ObjectId};
+use crate::diff::{Drawn, Gone, Wanted};
+use crate::finding::{Finding, Severity};
+use crate::kinds::guest::user::User;
+use crate::kinds::{Change, Object};
+use crate::load::{Config, Desired, Origin};
+use crate::matching::Matching;
+use crate::plan::{Because, Count, Request};
+use crate::policy::Policy;
+use crate::snapshot::Snapshot;
+
+mod declared;
+mod groups;
+mod guard;
+mod memberships;
+mod sponsors;
+mod undeclared;
+
+/// What should be, what is, and what a person should know.
+#[derive(Debug, Default)]
+pub(crate) struct Aim {
+    /// What should be there.
+    pub(crate) wanted: BTreeMap<Address, Wanted>,
+    /// What is there and may be managed.
+    pub(crate) observed: BTreeMap<Address, Object>,
+    /// What should go, and why.
+    pub(crate) gone: BTreeMap<Address, Gone>,
+    /// What should happen that is no difference of properties.
+    pub(crate) acts: Vec<Drawn>,
+    /// What else people should know about a step.
+    pub(crate) notes: BTreeMap<Address, Vec<String>>,
+    /// What people should know.
+    pub(crate) findings: Vec<Finding>,
+    /// Names and ids.
+    pub(crate) ids: Ids,
+    /// Guests that are ours.
+    pub(crate) managed: usize,
+    /// Guests that are not.
+    pub(crate) not_ours: usize,
+    /// Managed objects that stay as they are.
+    pub(crate) unchanged: usize,
+    blocked: BTreeSet<Address>,
+    fates: BTreeMap<String, Fate>,
+    /// The key of each account whose fate is decided.
+    keys: BTreeMap<ObjectId, String>,
+}
+
+/// What becomes of a guest, for whoever decides about the guest's access.
+#[derive(Clone, Debug)]
+struct Fate {
+    /// The account, unless it is still to be invited.
+    id: Option<String>,
+    /// Whether access may be given.
+    grant: bool,
+    /// Why access is taken away, if it is.
+    strip: Option<Gone>,
+}
+
+/// Everything that decisions are made from.
+#[derive(Clone, Copy, Debug)]
+struct World<'a> {
+    desired: &'a Desired,
+    policy: &'a Policy,
+    snapshot: &'a Snapshot,
+    matching: &'a Matching<'a>,
+    request: &'a Request,
+    now: Timestamp,
+}
+
+impl<'a> World<'a> {
+    fn zone(&self) -> &'a TimeZone {
+        &self.policy.tenant.time_zone
+    }
+
+    fn owner(&self) -> &'a str {
+        self.policy.tenant.owner()
+    }
+
+    fn stamp(&self) -> &'a str {
+        self.policy.tenant.stamp.as_str()
+    }
+
+    fn user(&self, id: &str) -> Option<&'a User> {
+        self.snapshot.users.get(id)
+    }
+}
+
+/// Decides what should be.
+pub(crate) fn aim(config: &Config, snapshot: &Snapshot, now: Timestamp, request: &Request) -> Aim {
+    let matching = Matching::new(snapshot, &config.desired, &config.policy);
+    let world = World {
+        desired: &config.desired,
+        policy: &config.policy,
+        snapshot,
+        matching: &matching,
+        request,
+        now,
+    };
+    let mut aim = Aim::default();
+    aim.tenant(world);
+    aim.groups(world);
+    aim.declared(world);
+    aim.undeclared(world);
+    aim.sponsors(world);
+    aim.memberships(world);
+    aim.count();
+    aim
+}
+
+impl Aim {
+    /// Returns whether an error finding blocks a change: of the object itself or of what it joins.
+    pub(crate) fn is_blocked(&self, change: &Change<Object>) -> bool {
+        let object = change.object();
+        let touches = |address: &Address| self.blocked.contains(address);
+        // A group whose owner is unknown is blocked; a guest whose sponsor is unknown is not.
+        let holders = object
+            .refs()
+            .into_iter()
+            .filter(|address| address.kind != "principal");
+        touches(&object.address()) || holders.into_iter().any(|address| touches(&address))
+    }
+
+    fn find(
+        &mut self,
+        severity: Severity,
+        code: &str,
+        about: Option<&Address>,
+        text: impl Into<String>,
+    ) -> &mut Finding {
+        let finding = Finding {
+            severity,
+            code: code.to_owned(),
+            about: about.cloned(),
+            text: text.into(),
+            hint: None,
+            origin: None,
+        };
+        self.findings.push(finding);
+        // It was pushed just above.
+        let last = self.findings.len() - 1;
+        &mut self.findings[last]
+    }
+
+    /// Records an error that blocks every step on an object.
+    fn block(&mut self, code: &str, about: &Address, text: impl Into<String>) -> &mut Finding {
+        self.blocked.insert(about.clone());
+        self.find(Severity::Error, code, Some(about), text)
+    }
+
+    fn warn(&mut self, code: &str, about: &Address, text: impl Into<String>) -> &mut Finding {
+        self.find(Severity::Warning, code, Some(about), text)
+    }
+
+    fn info(&mut self, code: &str, about: &Address, text: impl Into<String>) -> &mut Finding {
+        self.find(Severity::Info, code, Some(about), text)
+    }
+
+    fn want(&mut self, object: Object, because: Because, counts: Option<Count>) {
+        self.wanted.insert(
+            object.address(),
+            Wanted {
+                object,
+                because,
+                counts,
+            },
+        );
+    }
+
+    fn see(&mut self, object: Object, id: Option<&str>) {
+        let address = object.address();
+        if let Some(id) = id {
+            self.ids.bind(address.clone(), id.to_owned());
+        }
+        self.observed.insert(address, object);
+    }
+
+    /// Records what becomes of a guest.
+    fn decide(&mut self, key: &str, fate: Fate) {
+        if let Some(id) = &fate.id {
+            self.keys.insert(id.clone(), key.to_owned());
+        }
+        self.fates.insert(key.to_owned(), fate);
+    }
+
+    fn note(&mut self, address: &Address, text: impl Into<String>) {
+        self.notes
+            .entry(address.clone())
+            .or_default()
+            .push(text.into());
+    }
+
+    /// Says what of the tenant itself a person should know.
+    fn tenant(&mut self, world: World<'_>) {
+        if world.snapshot.domains.is_empty() {
+            self.find(
+                Severity::Warning,
+                "domains-unknown",
+                None,
+                "the tenant names no domains of its own",
+            );
+        }
+        if world.policy.lifecycle.inactive.is_some() {
+            let finding = self.find(
+                Severity::Warning,
+                "inactive-not-supported",
+                None,
+                "`lifecycle.inactive` is not acted upon yet",
+            );
+            finding.hint = Some(
+                "nobody is warned, disabled or deleted for inactivity by this version".to_owned(),
+            );
+        }
+    }
+
+    /// Counts what stays as it is.
+    fn count(&mut self) {
+        let stays = |(address, wanted): &(&Address, &Wanted)| {
+            self.observed
+                .get(*address)
+                .is_some_and(|before| wanted.object.over(before) == *before)
+                && !self.gone.contains_key(*address)
+        };
+        self.unchanged = self.wanted.iter().filter(stays).count();
+    }
+}
+
+impl Finding {
+    fn hint(&mut self, hint: impl Into<String>) -> &mut Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    fn at(&mut self, origin: &Origin) -> &mut Self {
+        self.origin = Some(origin.clone());
+        self
+    }
+}
+
+impl Because {
+    /// Returns a reason that stands in the files.
+    fn written(origin: &Origin) -> Self {
+        Self {
+            text: "declared".to_owned(),
+            origin: Some(origin.clone()),
+        }
+    }
+
+    /// Returns a reason with where it comes from.
+    fn at(text: impl Into<String>, origin: &Origin) -> Self {
+        Self {
+            text: text.into(),
+            origin: Some(origin.clone()),
+        }
+    }
+
+    /// Returns a reason by a rule.
+    fn rule(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            origin: None,
+        }
+    }
+}

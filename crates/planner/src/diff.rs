@@ -1,0 +1,99 @@
+//! Two maps in, changes out: the only comparison in the program. It knows no policy and no kind.
+
+use std::collections::BTreeMap;
+
+use crate::address::Address;
+use crate::kinds::{Action, Change, Object};
+use crate::plan::{Because, Count};
+
+/// An object that should be there, and why.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted {
+    /// As it should be, as far as it is managed.
+    pub(crate) object: Object,
+    /// Why.
+    pub(crate) because: Because,
+    /// Which limit a change of it counts against.
+    pub(crate) counts: Option<Count>,
+}
+
+/// Why an object should go.
+#[derive(Clone, Debug)]
+pub(crate) struct Gone {
+    /// Why.
+    pub(crate) because: Because,
+    /// Which limit it counts against.
+    pub(crate) counts: Option<Count>,
+}
+
+/// A change and why it is made.
+#[derive(Clone, Debug)]
+pub(crate) struct Drawn {
+    /// The change.
+    pub(crate) change: Change<Object>,
+    /// Why.
+    pub(crate) because: Because,
+    /// Which limit it counts against.
+    pub(crate) counts: Option<Count>,
+}
+
+impl Drawn {
+    /// Returns whether notes on the object belong to this change of it.
+    pub(crate) fn carries_notes(&self) -> bool {
+        !matches!(
+            self.change,
+            Change::Update { .. }
+                | Change::Act {
+                    action: Action::RevokeSessions,
+                    ..
+                }
+        )
+    }
+}
+
+/// Returns the changes that lead from what is observed to what is wanted. An object goes only if
+/// `gone` says why: one that is merely not wanted stays.
+pub(crate) fn diff(
+    wanted: &BTreeMap<Address, Wanted>,
+    observed: &BTreeMap<Address, Object>,
+    gone: &BTreeMap<Address, Gone>,
+) -> Vec<Drawn> {
+    let mut changes = Vec::new();
+    for (address, wanted) in wanted
+        .iter()
+        .filter(|(address, _)| !gone.contains_key(address))
+    {
+        let change = match observed.get(address) {
+            None => Change::Create {
+                after: wanted.object.clone(),
+            },
+            Some(before) => {
+                let after = wanted.object.over(before);
+                if after == *before {
+                    continue;
+                }
+                Change::Update {
+                    before: before.clone(),
+                    after,
+                }
+            }
+        };
+        changes.push(Drawn {
+            change,
+            because: wanted.because.clone(),
+            counts: wanted.counts,
+        });
+    }
+    for (address, gone) in gone {
+        if let Some(before) = observed.get(address) {
+            changes.push(Drawn {
+                change: Change::Delete {
+                    before: before.clone(),
+                },
+                because: gone.because.clone(),
+                counts: gone.counts,
+            });
+        }
+    }
+    changes
+}

@@ -1,0 +1,249 @@
+//! A group: what of it we manage, and which requests read and change it. `written` is what people
+//! write about groups, `seen` what the tenant says of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::{Change, Cx, Kind, Stage};
+use crate::address::Address;
+use crate::request::Request;
+
+pub mod seen;
+pub mod written;
+
+/// The most owners that travel in a creation. Source: "Create group", Graph v1.0.
+const BOUND_OWNERS: usize = 20;
+
+/// The two types of group that Graph can write.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Type {
+    /// A security group.
+    #[default]
+    Security,
+    /// A Microsoft 365 group.
+    Microsoft365,
+}
+
+/// A group, as far as it is managed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Group {
+    /// The name by which files refer to it.
+    #[serde(rename = "group")]
+    pub name: String,
+    /// Its type; fixed once it exists.
+    #[serde(rename = "type")]
+    pub group_type: Type,
+    /// Properties by Graph's names (`displayName`, `description`, `membershipRule`); `None` is empty.
+    #[serde(flatten)]
+    pub properties: BTreeMap<String, Option<String>>,
+    /// Users and groups that own it, by the names that files give them.
+    pub owners: Option<BTreeSet<String>>,
+    /// What marks a group of ours: its `uniqueName`, or the end of its description.
+    pub mark: Option<Mark>,
+}
+
+/// Where it says that we made the group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Mark {
+    /// In `uniqueName`.
+    UniqueName(String),
+    /// At the end of the description, where the tenant refused a `uniqueName`.
+    Description(String),
+}
+
+/// Returns what marks the group `name` of the repository `owner`: its `uniqueName`.
+pub fn mark(owner: &str, name: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    if name.chars().all(plain) && name.len() <= 64 {
+        return format!("guestlist-{owner}-{name}");
+    }
+    // Two names must not share a mark because both lose the same characters.
+    let slug: String = name.chars().filter(|c| plain(*c)).take(40).collect();
+    let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    format!("guestlist-{owner}-{slug}-{hash:016x}")
+}
+
+impl Group {
+    fn description(&self) -> Option<String> {
+        let text = self.properties.get("description").cloned().flatten();
+        match &self.mark {
+            Some(Mark::Description(mark)) => Some(seen::marked_description(text.as_deref(), mark)),
+            _ => text,
+        }
+    }
+
+    fn body(&self, cx: &Cx<'_>) -> Map<String, Value> {
+        let unified = self.group_type == Type::Microsoft365;
+        let name = self
+            .properties
+            .get("displayName")
+            .cloned()
+            .flatten()
+            .unwrap_or_else(|| self.name.clone());
+        let rule = self.properties.get("membershipRule").cloned().flatten();
+        let nickname = self
+            .properties
+            .get("mailNickname")
+            .cloned()
+            .flatten()
+            .unwrap_or_else(|| nickname(&self.name));
+        let mut types = Vec::new();
+        types.extend(unified.then_some("Unified"));
+        types.extend(rule.is_some().then_some("DynamicMembership"));
+        let mut body = Map::new();
+        body.insert("displayName".into(), json!(name));
+        if let Some(text) = self.description() {
+            body.insert("description".into(), json!(text));
+        }
+        body.insert("mailEnabled".into(), json!(unified));
+        body.insert("mailNickname".into(), json!(nickname));
+        body.insert("securityEnabled".into(), json!(!unified));
+        body.insert("groupTypes".into(), json!(types));
+        if let Some(rule) = rule {
+            body.insert("membershipRule".into(), json!(rule));
+            body.insert("membershipRuleProcessingState".into(), json!("On"));
+        }
+        let owners: Vec<_> = self
+            .owners
+            .iter()
+            .flatten()
+            .take(BOUND_OWNERS)
+            .filter_map(|owner| reference(owner, cx))
+            .collect();
+        if !owners.is_empty() {
+            body.insert("owners@odata.bind".into(), json!(owners));
+        }
+        body
+    }
+
+    /// Returns the creation. A `uniqueName` makes it safe to repeat: a second one is refused. Where
+    /// the tenant refuses the property itself, the mark goes into the description.
+    fn create(&self, cx: &Cx<'_>) -> Request {
+        let bind =
+            |body| Request::post("/groups", Value::Object(body)).binding(self.address(), "/id");
+        let Some(Mark::UniqueName(mark)) = &self.mark else {
+            return bind(self.body(cx));
+        };
+        let mut named = self.body(cx);
+        named.insert("uniqueName".into(), json!(mark));
+        let described = Self {
+            mark: Some(Mark::Description(mark.clone())),
+            ..self.clone()
+        };
+        bind(named).or(bind(described.body(cx)))
+    }
+
+    fn update(&self, before: &Self, cx: &Cx<'_>) -> Vec<Request> {
+        let Some(id) = cx.ids.get(&self.address()) else {
+            return Vec::new();
+        };
+        let path = format!("/groups/{id}");
+        let mut body = Map::new();
+        for (name, value) in &self.properties {
+            if before.properties.get(name) != Some(value) {
+                let value = if name == "description" {
+                    self.description()
+                } else {
+                    value.clone()
+                };
+                body.insert(name.clone(), json!(value));
+            }
+        }
+        let mut requests = Vec::new();
+        if !body.is_empty() {
+            requests.push(Request::patch(path.clone(), Value::Object(body)));
+        }
+        let (Some(now), Some(then)) = (&self.owners, &before.owners) else {
+            return requests;
+        };
+        // The next owner first: a Microsoft 365 group must never be without one.
+        let added = now
+            .difference(then)
+            .filter_map(|owner| reference(owner, cx));
+        requests.extend(added.map(|reference| Request::link(&path, "owners", reference)));
+        let removed = then
+            .difference(now)
+            .filter_map(|owner| cx.ids.get(&Address::principal(owner)));
+        requests.extend(removed.map(|id| Request::unlink(&path, "owners", id)));
+        requests
+    }
+}
+
+fn reference(owner: &str, cx: &Cx<'_>) -> Option<String> {
+    cx.ids
+        .get(&Address::principal(owner))
+        .map(|id| format!("/users/{id}"))
+}
+
+/// Returns a mail nickname for a group that was not given one.
+fn nickname(name: &str) -> String {
+    let plain: String = name
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+        .take(64)
+        .collect();
+    if plain.is_empty() {
+        "group".to_owned()
+    } else {
+        plain
+    }
+}
+
+impl Kind for Group {
+    const NAME: &'static str = "group";
+
+    fn address(&self) -> Address {
+        Address::group(&self.name)
+    }
+
+    fn refs(&self) -> Vec<Address> {
+        self.owners
+            .iter()
+            .flatten()
+            .map(|owner| Address::principal(owner))
+            .collect()
+    }
+
+    fn guest(&self) -> Option<&str> {
+        None
+    }
+
+    fn over(&self, observed: &Self) -> Self {
+        let mut properties = observed.properties.clone();
+        properties.extend(self.properties.clone());
+        Self {
+            name: self.name.clone(),
+            group_type: observed.group_type,
+            properties,
+            owners: self.owners.clone().or_else(|| observed.owners.clone()),
+            mark: observed.mark.clone(),
+        }
+    }
+
+    fn stage(_: &Change<&Self>) -> Stage {
+        Stage::Hold
+    }
+
+    fn permissions(change: &Change<&Self>) -> &'static [&'static str] {
+        match change {
+            Change::Create { .. } => &["Group.Create"],
+            _ => &["Group.ReadWrite.All"],
+        }
+    }
+
+    fn writes(change: &Change<&Self>, cx: &Cx<'_>) -> Vec<Request> {
+        match change {
+            Change::Create { after } => vec![after.create(cx)],
+            Change::Update { before, after } => after.update(before, cx),
+            // A group holds other people's access too: we never delete one.
+            Change::Delete { .. } | Change::Act { .. } => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! A group as the tenant has it, and which requests read it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Group, Mark, Type, mark, written::Declared};
+use crate::address::ObjectId;
+use crate::kinds::guest::user::{DecodeError, ids, text};
+use crate::load::Desired;
+use crate::request::{Read, encode, literal};
+use crate::snapshot::Topic;
+
+/// Everything of a group that we decide by. Exactly these properties are asked for.
+const SELECT: &str = "$select=id,displayName,description,groupTypes,mailEnabled,securityEnabled,mailNickname,membershipRule,isAssignableToRole,onPremisesSyncEnabled,uniqueName";
+
+/// How many names fit into one filter: Graph takes at most 15 clauses.
+/// Source: "Use the $filter query parameter", Graph.
+const NAMES: usize = 15;
+
+/// A group of the tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SeenGroup {
+    /// Graph's id.
+    pub id: ObjectId,
+    /// Its display name; not unique.
+    pub display_name: String,
+    /// Its description without our mark.
+    pub description: Option<String>,
+    /// Its mail nickname.
+    pub mail_nickname: Option<String>,
+    /// Whether it is a Microsoft 365 group.
+    pub unified: bool,
+    /// Whether Graph can write it: neither a distribution list nor a mail-enabled security group.
+    pub writable: bool,
+    /// Whether its members follow a rule.
+    pub dynamic: bool,
+    /// That rule.
+    pub rule: Option<String>,
+    /// Whether directory roles can be given to it.
+    pub role_assignable: bool,
+    /// Whether it is synchronised from on-premises: guests cannot be added then.
+    pub synced: bool,
+    /// Its alternate key.
+    pub unique_name: Option<String>,
+    /// The mark at the end of its description.
+    pub described_as: Option<String>,
+}
+
+impl SeenGroup {
+    /// Reads a group out of a reply.
+    pub fn decode(item: &Value) -> Result<Self, DecodeError> {
+        let id = text(item, "id").ok_or(DecodeError::NoId)?;
+        let types: Vec<_> = item["groupTypes"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
+        let flag = |name: &str| item[name].as_bool().unwrap_or_default();
+        let unified = types.contains(&"Unified");
+        let (description, described_as) = unmarked(text(item, "description"));
+        Ok(Self {
+            id,
+            display_name: text(item, "displayName").unwrap_or_default(),
+            description,
+            mail_nickname: text(item, "mailNickname"),
+            unified,
+            // Source: "Create group", Graph v1.0: Exchange owns every other mail-enabled group.
+            writable: unified || !flag("mailEnabled"),
+            dynamic: types.contains(&"DynamicMembership"),
+            rule: text(item, "membershipRule"),
+            role_assignable: flag("isAssignableToRole"),
+            synced: flag("onPremisesSyncEnabled"),
+            unique_name: text(item, "uniqueName"),
+            described_as,
+        })
+    }
+
+    /// Returns whether this repository created the group.
+    pub fn is_ours(&self, owner: &str, name: &str) -> bool {
+        let mark = Some(mark(owner, name));
+        self.unique_name == mark || self.described_as == mark
+    }
+
+    /// Returns the group as far as it is managed, under the name that files give it.
+    pub fn object(&self, name: &str, owners: Option<BTreeSet<String>>) -> Group {
+        let mut properties = BTreeMap::new();
+        properties.insert("displayName".to_owned(), Some(self.display_name.clone()));
+        properties.insert("description".to_owned(), self.description.clone());
+        if self.dynamic {
+            properties.insert("membershipRule".to_owned(), self.rule.clone());
+        }
+        let group_type = if self.unified {
+            Type::Microsoft365
+        } else {
+            Type::Security
+        };
+        let by_name = self.unique_name.clone().map(Mark::UniqueName);
+        let mark = self.described_as.clone().map(Mark::Description).or(by_name);
+        Group {
+            name: name.to_owned(),
+            group_type,
+            properties,
+            owners,
+            mark,
+        }
+    }
+}
+
+/// Cuts our mark off a description.
+fn unmarked(description: Option<String>) -> (Option<String>, Option<String>) {
+    let Some(text) = description else {
+        return (None, None);
+    };
+    let marked = text
+        .strip_suffix(']')
+        .and_then(|text| text.rsplit_once('['))
+        .filter(|(_, mark)| mark.starts_with("guestlist-"));
+    match marked {
+        Some((rest, mark)) => (
+            Some(rest.trim_end().to_owned()).filter(|rest| !rest.is_empty()),
+            Some(mark.to_owned()),
+        ),
+        None => (Some(text), None),
+    }
+}
+
+/// Returns a description with our mark at its end.
+pub(super) fn marked_description(description: Option<&str>, mark: &str) -> String {
+    format!("{} [{mark}]", description.unwrap_or_default())
+        .trim_start()
+        .to_owned()
+}
+
+/// What the tenant says of groups.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct SeenGroups {
+    /// Every group that was looked for or is assignable to roles.
+    pub groups: BTreeMap<ObjectId, SeenGroup>,
+    /// Direct members, of the groups where they were read.
+    pub members: BTreeMap<ObjectId, BTreeSet<ObjectId>>,
+    /// Owners, of the groups where they were read.
+    pub owners: BTreeMap<ObjectId, BTreeSet<ObjectId>>,
+    /// Groups that `id:` names and the tenant does not have.
+    pub missing: BTreeSet<ObjectId>,
+}
+
+/// What the files' name of a group leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found<'a> {
+    /// Nothing.
+    None,
+    /// One group.
+    One(&'a SeenGroup),
+    /// Several, and nothing tells which is meant.
+    Many(Vec<&'a SeenGroup>),
+}
+
+impl SeenGroups {
+    /// Returns the group that a declaration means: by id, else ours by its mark, else by name and
+    /// nickname.
+    pub fn find(&self, declared: &Declared, owner: &str) -> Found<'_> {
+        if let Some(id) = &declared.id {
+            return self.groups.get(id).map_or(Found::None, Found::One);
+        }
+        let ours: Vec<_> = self
+            .groups
+            .values()
+            .filter(|group| group.is_ours(owner, &declared.name))
+            .collect();
+        let named = |group: &&SeenGroup| {
+            let nickname = declared
+                .mail_nickname
+                .as_ref()
+                .is_none_or(|name| Some(name) == group.mail_nickname.as_ref());
+            group.display_name.to_lowercase() == declared.name.to_lowercase() && nickname
+        };
+        let found = if ours.is_empty() {
+            self.groups.values().filter(named).collect()
+        } else {
+            ours
+        };
+        match found.as_slice() {
+            [] => Found::None,
+            [one] => Found::One(one),
+            _ => Found::Many(found),
+        }
+    }
+
+    /// Returns the reads that are still wanted.
+    pub fn reads(&self, desired: &Desired, owner: &str, done: &dyn Fn(&Read) -> bool) -> Vec<Read> {
+        let mut reads = Vec::new();
+        let by_name: Vec<_> = desired
+            .groups
+            .values()
+            .filter(|group| group.id.is_none())
+            .map(|group| group.name.as_str())
+            .collect();
+        for names in by_name.chunks(NAMES) {
+            let filter = names
+                .iter()
+                .map(|name| format!("displayName%20eq%20{}", literal(name)))
+                .collect::<Vec<_>>()
+                .join("%20or%20");
+            reads.push(
+                Read::list(
+                    format!("/groups?$filter={filter}&{SELECT}&$top=999"),
+                    "Group.Read.All",
+                )
+                .about(Topic::Groups),
+            );
+        }
+        for id in desired
+            .groups
+            .values()
+            .filter_map(|group| group.id.as_ref())
+        {
+            reads.push(
+                Read::one(format!("/groups/{id}?{SELECT}"), "Group.Read.All")
+                    .about(Topic::Group(id.clone())),
+            );
+        }
+        if !reads.iter().all(done) {
+            return reads;
+        }
+        for group in desired.groups.values() {
+            match self.find(group, owner) {
+                // Someone may have renamed the group that we made: look for its mark.
+                Found::None | Found::Many(_) if group.id.is_none() => {
+                    let key = encode(&format!("'{}'", mark(owner, &group.name)));
+                    let path = format!("/groups(uniqueName={key})?{SELECT}");
+                    reads.push(
+                        Read::one(path, "Group.Read.All")
+                            .optional()
+                            .about(Topic::Groups),
+                    );
+                }
+                Found::One(seen) => {
+                    if !seen.dynamic {
+                        reads.push(members(&seen.id));
+                    }
+                    if group.owners.is_some() {
+                        reads.push(owners(&seen.id));
+                    }
+                }
+                _ => {}
+            }
+        }
+        reads
+    }
+}
+
+/// Returns the read of a group's direct members. Only ids are asked for: which of them are guests
+/// is known from the list of guests, and an uncast list needs no eventually consistent index.
+pub(crate) fn members(id: &str) -> Read {
+    Read::list(
+        format!("/groups/{id}/members?$select=id&$top=999"),
+        "GroupMember.Read.All",
+    )
+    .about(Topic::Members(id.to_owned()))
+}
+
+/// Returns the read of a group's owners.
+pub(crate) fn owners(id: &str) -> Read {
+    Read::list(
+        format!("/groups/{id}/owners?$select=id"),
+        "GroupMember.Read.All",
+    )
+    .about(Topic::Owners(id.to_owned()))
+}
+
+/// Returns the read of all groups that directory roles can be given to.
+pub(crate) fn role_assignable() -> Read {
+    let path = format!("/groups?$filter=isAssignableToRole%20eq%20true&{SELECT}&$top=999");
+    Read::list(path, "Group.Read.All")
+        .optional()
+        .about(Topic::RoleGroups)
+}
+
+impl SeenGroups {
+    /// Takes in groups from a reply.
+    pub fn absorb(&mut self, items: &[Value]) -> Result<(), DecodeError> {
+        for item in items {
+            let group = SeenGroup::decode(item)?;
+            self.groups.insert(group.id.clone(), group);
+        }
+        Ok(())
+    }
+
+    /// Takes in the members or owners of a group from a reply.
+    pub fn absorb_edges(
+        into: &mut BTreeMap<ObjectId, BTreeSet<ObjectId>>,
+        group: &str,
+        items: &[Value],
+    ) -> Result<(), DecodeError> {
+        into.insert(group.to_owned(), ids(items)?);
+        Ok(())
+    }
+}

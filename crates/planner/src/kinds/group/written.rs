@@ -1,0 +1,181 @@
+//! A group as people write it below `policies/`.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+
+use super::Type;
+use crate::load::{Checker, Origin};
+use crate::yaml::{Node, node::Value};
+
+/// The longest membership rule. Source: "Dynamic membership rules", Entra.
+const MAX_RULE: usize = 3072;
+
+/// Keys that the contract knows and this version does not act on yet.
+const LATER: &[&str] = &["expiration"];
+
+/// One group, as declared.
+#[derive(Clone, Debug)]
+pub struct Declared {
+    /// The display name, by which files refer to it.
+    pub name: String,
+    /// Its id, where the name would be ambiguous.
+    pub id: Option<String>,
+    /// Its mail nickname, where the name would be ambiguous; also given to a new group.
+    pub mail_nickname: Option<String>,
+    /// The description, if it is managed; an inner `None` clears it.
+    pub description: Option<Option<String>>,
+    /// Security or Microsoft 365; `None` is not said.
+    pub group_type: Option<Type>,
+    /// The owners, if they are managed.
+    pub owners: Option<BTreeSet<String>>,
+    /// What happens to undeclared guests in it.
+    pub guests: Undeclared,
+    /// Whether an existing group is managed.
+    pub adopt: bool,
+    /// The rule that makes it dynamic.
+    pub rule: Option<String>,
+    /// Where the entry stands.
+    pub origin: Origin,
+}
+
+/// `guests:` what happens to guests in the group whom no file puts there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Undeclared {
+    /// They stay and are reported.
+    #[default]
+    Declared,
+    /// They are removed.
+    Exact,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Written {
+    name: String,
+    id: Option<String>,
+    mail_nickname: Option<String>,
+    description: Option<String>,
+    #[serde(rename = "type")]
+    group_type: Option<Type>,
+    owners: Option<Vec<String>>,
+    guests: Option<Undeclared>,
+    adopt: Option<bool>,
+    membership_rule: Option<String>,
+}
+
+impl Declared {
+    /// Reads one entry of `groups:` and reports every mistake in it.
+    pub fn read(node: &Node, check: &mut Checker<'_>) -> Option<Self> {
+        check.later(node, LATER);
+        check.nothing_held(node, |key| key == "description");
+        let rest = match &node.value {
+            Value::Map(entries) => {
+                let entries = entries
+                    .iter()
+                    .filter(|(key, _)| !LATER.contains(&key.name.as_str()))
+                    .cloned()
+                    .collect();
+                Node {
+                    place: node.place,
+                    value: Value::Map(entries),
+                }
+            }
+            _ => node.clone(),
+        };
+        let written: Written = check.decode(&rest, &[])?;
+        written.checked(node, check);
+        Some(Self {
+            name: written.name,
+            id: written.id.map(|id| id.to_lowercase()),
+            mail_nickname: written.mail_nickname,
+            description: node.get("description").map(|_| written.description),
+            group_type: written.group_type,
+            owners: written.owners.map(|owners| owners.into_iter().collect()),
+            guests: written.guests.unwrap_or_default(),
+            adopt: written.adopt.unwrap_or_default(),
+            rule: written.membership_rule,
+            origin: check.origin(node.place),
+        })
+    }
+
+    /// Returns what kind of group to create.
+    pub fn type_to_create(&self) -> Type {
+        self.group_type.unwrap_or_default()
+    }
+}
+
+impl Written {
+    fn checked(&self, node: &Node, check: &mut Checker<'_>) {
+        let length = self.name.chars().count();
+        if self.name.trim().is_empty() || length > 256 || self.name.chars().any(char::is_control) {
+            check.at(
+                node,
+                "name",
+                "a group's name has 1 to 256 printable characters",
+            );
+        }
+        if self.id.as_ref().is_some_and(|id| !is_guid(id)) {
+            check.at(
+                node,
+                "id",
+                "a group's id is a GUID, such as 11111111-1111-1111-1111-111111111111",
+            );
+        }
+        if self
+            .mail_nickname
+            .as_ref()
+            .is_some_and(|name| !is_nickname(name))
+        {
+            check.at(node, "mailNickname", "a mail nickname has up to 64 ASCII characters, none of @ () \\ / [] \" ' ; : . <> , or a space");
+        }
+        if self
+            .description
+            .as_ref()
+            .is_some_and(|text| text.chars().count() > 1024 || text.is_empty())
+        {
+            check.at(
+                node,
+                "description",
+                "a description has 1 to 1,024 characters\nhint: write null to clear it",
+            );
+        }
+        let Some(rule) = &self.membership_rule else {
+            return;
+        };
+        let length = rule.chars().count();
+        if length > MAX_RULE || rule.trim().is_empty() {
+            check.at(
+                node,
+                "membershipRule",
+                format!("a rule has 1 to {MAX_RULE} characters, this one has {length}"),
+            );
+        }
+        if self.guests == Some(Undeclared::Exact) {
+            check.at(
+                node,
+                "guests",
+                "`exact` on a group with a membershipRule: its members follow the rule",
+            );
+        }
+    }
+}
+
+/// Returns whether text has the form of an object id.
+pub(crate) fn is_guid(text: &str) -> bool {
+    text.len() == 36
+        && text.char_indices().all(|(i, c)| {
+            if matches!(i, 8 | 13 | 18 | 23) {
+                c == '-'
+            } else {
+                c.is_ascii_hexdigit()
+            }
+        })
+}
+
+/// Source: "Create group", Graph v1.0.
+fn is_nickname(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_graphic() && !"@()\\/[]\"';:.<>,".contains(c);
+    !text.is_empty() && text.len() <= 64 && text.chars().all(plain)
+}

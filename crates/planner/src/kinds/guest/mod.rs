@@ -1,0 +1,375 @@
+//! A guest's account: what of it we manage, and which requests change it. `written` is what
+//! people write about guests, `user` what the tenant says of them.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::{Action, Change, Cx, Kind, Stage};
+use crate::address::Address;
+use crate::request::Request;
+use crate::stamp::{Mark, Stamp};
+
+pub mod user;
+pub mod written;
+
+/// Where an invitation leads when the file does not say.
+const REDIRECT: &str = "https://myapps.microsoft.com";
+
+/// A profile property that files may set.
+#[derive(Clone, Copy, Debug)]
+pub struct Property {
+    /// Graph's name, which is also the key in files.
+    pub name: &'static str,
+    /// The most characters that Graph takes. Source: "user resource type", Graph v1.0.
+    pub max: usize,
+    /// Whether `null` may clear it.
+    pub clearable: bool,
+}
+
+const fn property(name: &'static str, max: usize) -> Property {
+    Property {
+        name,
+        max,
+        clearable: true,
+    }
+}
+
+/// Every profile property that files may set, in the order of a business card.
+pub const PROFILE: &[Property] = &[
+    Property {
+        name: "displayName",
+        max: 256,
+        clearable: false,
+    },
+    property("givenName", 64),
+    property("surname", 64),
+    property("companyName", 64),
+    property("department", 64),
+    property("jobTitle", 128),
+    property("officeLocation", 128),
+    property("streetAddress", 1024),
+    property("postalCode", 40),
+    property("city", 128),
+    property("state", 128),
+    property("country", 128),
+    property("mobilePhone", 64),
+    property("employeeId", 16),
+    property("employeeType", 128),
+    property("preferredLanguage", 64),
+    Property {
+        name: "usageLocation",
+        max: 2,
+        clearable: false,
+    },
+];
+
+/// A guest's account, as far as it is managed. What is `None` or missing is left alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Guest {
+    /// The key: the declared address in lower case; for others their address or id.
+    #[serde(rename = "guest")]
+    pub key: String,
+    /// The address, as written or observed.
+    pub mail: Option<String>,
+    /// Profile properties by Graph's names; `None` is empty.
+    #[serde(flatten)]
+    pub profile: BTreeMap<String, Option<String>>,
+    /// Whether sign-in is possible.
+    pub account_enabled: Option<bool>,
+    /// Our mark.
+    pub stamp: Option<Stamp>,
+    /// The attribute in which the stamp stood before, to be emptied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clears: Option<String>,
+    /// What an invitation says, where one is sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invitation: Option<Invitation>,
+}
+
+/// What an invitation says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Invitation {
+    /// Whether Microsoft sends a mail.
+    pub send: bool,
+    /// Where the guest lands after redeeming.
+    pub redirect_url: String,
+    /// The text of the mail.
+    pub message: Option<String>,
+    /// The language of the mail, when it has no text of ours.
+    pub language: Option<String>,
+    /// Who gets a copy.
+    pub cc: Option<String>,
+}
+
+impl Default for Invitation {
+    fn default() -> Self {
+        Self {
+            send: true,
+            redirect_url: REDIRECT.to_owned(),
+            message: None,
+            language: None,
+            cc: None,
+        }
+    }
+}
+
+impl Invitation {
+    /// Returns the body of a plain invitation. `customizedMessageBody` silences `messageLanguage`,
+    /// so only one of them is sent. Source: "invitedUserMessageInfo resource type", Graph v1.0.
+    fn body(&self, mail: &str) -> Value {
+        let mut body = json!({
+            "invitedUserEmailAddress": mail,
+            "inviteRedirectUrl": self.redirect_url,
+            "sendInvitationMessage": self.send,
+        });
+        let mut info = Map::new();
+        match (&self.message, &self.language) {
+            (Some(message), _) => drop(info.insert("customizedMessageBody".into(), json!(message))),
+            (None, Some(language)) => drop(info.insert("messageLanguage".into(), json!(language))),
+            (None, None) => {}
+        }
+        if let Some(cc) = &self.cc {
+            info.insert(
+                "ccRecipients".into(),
+                json!([{ "emailAddress": { "address": cc } }]),
+            );
+        }
+        if !info.is_empty() {
+            body["invitedUserMessageInfo"] = Value::Object(info);
+        }
+        body
+    }
+}
+
+impl Guest {
+    /// Returns where this guest is found, once its id is known.
+    fn path(&self, cx: &Cx<'_>) -> Option<String> {
+        cx.ids.get(&self.address()).map(|id| format!("/users/{id}"))
+    }
+
+    fn invitation(&self) -> Value {
+        let mut body = self
+            .invitation
+            .clone()
+            .unwrap_or_default()
+            .body(self.mail.as_deref().unwrap_or_default());
+        if let Some(Some(name)) = self.profile.get("displayName") {
+            body["invitedUserDisplayName"] = json!(name);
+        }
+        body
+    }
+
+    /// Returns the body that asks the guest to redeem (again). It names the account by id, so
+    /// that it can never make a second one.
+    /// Source: "Reset redemption status for a guest user", Entra External ID.
+    fn reset(&self, id: &str, send: bool) -> Value {
+        let invitation = Invitation {
+            send,
+            ..self.invitation.clone().unwrap_or_default()
+        };
+        let mut body = invitation.body(self.mail.as_deref().unwrap_or_default());
+        body["resetRedemption"] = json!(true);
+        body["invitedUser"] = json!({ "id": id });
+        body
+    }
+
+    /// Returns the properties that differ from `before`, as a PATCH body; nothing if none does.
+    fn difference(&self, before: Option<&Self>, cx: &Cx<'_>) -> Option<Value> {
+        let mut body = Map::new();
+        for (name, value) in &self.profile {
+            if before.and_then(|before| before.profile.get(name)) != Some(value) {
+                body.insert(name.clone(), json!(value));
+            }
+        }
+        if let Some(before) = before.filter(|before| before.mail != self.mail) {
+            debug_assert!(before.key == self.key || before.mail.is_some());
+            body.insert("mail".into(), json!(self.mail));
+        }
+        if let Some(enabled) = self
+            .account_enabled
+            .filter(|_| before.and_then(|b| b.account_enabled) != self.account_enabled)
+        {
+            body.insert("accountEnabled".into(), json!(enabled));
+        }
+        if let Some(stamp) = self
+            .stamp
+            .as_ref()
+            .filter(|_| before.and_then(|b| b.stamp.as_ref()) != self.stamp.as_ref())
+        {
+            let mut attributes = Map::new();
+            attributes.insert(cx.stamp.to_owned(), json!(stamp.at(cx.now)));
+            attributes.extend(self.clears.iter().map(|old| (old.clone(), Value::Null)));
+            body.insert(
+                "onPremisesExtensionAttributes".into(),
+                Value::Object(attributes),
+            );
+        }
+        (!body.is_empty()).then_some(Value::Object(body))
+    }
+
+    fn patch(&self, before: Option<&Self>, cx: &Cx<'_>) -> Option<Request> {
+        Some(Request::patch(self.path(cx)?, self.difference(before, cx)?))
+    }
+
+    fn act(action: Action, before: &Self, after: &Self, cx: &Cx<'_>) -> Vec<Request> {
+        let Some(id) = cx.ids.get(&after.address()) else {
+            return Vec::new();
+        };
+        let path = format!("/users/{id}");
+        let revoke =
+            || Request::post(format!("{path}/revokeSignInSessions"), Value::Null).repeatable();
+        let send = after
+            .invitation
+            .as_ref()
+            .is_none_or(|invitation| invitation.send);
+        match action {
+            Action::RevokeSessions => vec![revoke()],
+            Action::Restore => {
+                let restore =
+                    Request::post(format!("/directory/deletedItems/{id}/restore"), Value::Null);
+                std::iter::once(restore)
+                    .chain(after.patch(Some(before), cx))
+                    .collect()
+            }
+            // The new address goes into `mail` first, with a mark that the reset is still owed.
+            Action::Repoint => {
+                let owed = Self {
+                    stamp: after
+                        .stamp
+                        .clone()
+                        .map(|stamp| stamp.marked_now(Mark::Repoint)),
+                    ..after.clone()
+                };
+                let clear = after.patch(Some(&owed), cx);
+                let reset = Request::post("/invitations", after.reset(id, send));
+                owed.patch(Some(before), cx)
+                    .into_iter()
+                    .chain([revoke(), reset])
+                    .chain(clear)
+                    .collect()
+            }
+            Action::ResetRedemption => {
+                std::iter::once(Request::post("/invitations", after.reset(id, send)))
+                    .chain(after.patch(Some(before), cx))
+                    .collect()
+            }
+            // Marked before it is sent: a reminder that is lost is better than one sent daily.
+            Action::Remind => after
+                .patch(Some(before), cx)
+                .into_iter()
+                .chain([Request::post("/invitations", after.reset(id, true))])
+                .collect(),
+        }
+    }
+}
+
+impl Kind for Guest {
+    const NAME: &'static str = "guest";
+
+    fn address(&self) -> Address {
+        Address::guest(&self.key)
+    }
+
+    fn refs(&self) -> Vec<Address> {
+        Vec::new()
+    }
+
+    fn guest(&self) -> Option<&str> {
+        Some(&self.key)
+    }
+
+    fn over(&self, observed: &Self) -> Self {
+        let mut profile = observed.profile.clone();
+        profile.extend(self.profile.clone());
+        Self {
+            key: self.key.clone(),
+            mail: observed.mail.clone(),
+            profile,
+            account_enabled: self.account_enabled.or(observed.account_enabled),
+            stamp: self.stamp.clone().or_else(|| observed.stamp.clone()),
+            clears: self.clears.clone(),
+            invitation: None,
+        }
+    }
+
+    fn stage(change: &Change<&Self>) -> Stage {
+        match change {
+            Change::Update { before, after }
+                if before.account_enabled == Some(true) && after.account_enabled == Some(false) =>
+            {
+                Stage::Block
+            }
+            Change::Update { after, .. } if after.is_offboarding() => Stage::Block,
+            Change::Act {
+                action: Action::RevokeSessions,
+                ..
+            } => Stage::Block,
+            Change::Delete { .. } => Stage::Delete,
+            _ => Stage::Admit,
+        }
+    }
+
+    fn permissions(change: &Change<&Self>) -> &'static [&'static str] {
+        match change {
+            Change::Create { .. } => &["User.Invite.All", "User.ReadWrite.All"],
+            Change::Update { .. } => &["User.ReadWrite.All"],
+            Change::Delete { .. } => &["User.DeleteRestore.All"],
+            Change::Act {
+                action: Action::RevokeSessions,
+                ..
+            } => &["User.RevokeSessions.All"],
+            Change::Act {
+                action: Action::Restore,
+                ..
+            } => &["User.DeleteRestore.All", "User.ReadWrite.All"],
+            Change::Act {
+                action: Action::Repoint,
+                ..
+            } => &[
+                "User.Invite.All",
+                "User.ReadWrite.All",
+                "User.RevokeSessions.All",
+            ],
+            Change::Act { .. } => &["User.Invite.All", "User.ReadWrite.All"],
+        }
+    }
+
+    fn writes(change: &Change<&Self>, cx: &Cx<'_>) -> Vec<Request> {
+        match change {
+            Change::Create { after } => {
+                let invite = Request::post("/invitations", after.invitation())
+                    .binding(after.address(), "/invitedUser/id");
+                // The name travels with the invitation, and a new account can sign in by itself.
+                let mut fresh = (*after).clone();
+                fresh
+                    .profile
+                    .retain(|name, value| name == "displayName" || value.is_none());
+                fresh.account_enabled = Some(true);
+                fresh.stamp = None;
+                std::iter::once(invite)
+                    .chain(after.patch(Some(&fresh), cx))
+                    .collect()
+            }
+            Change::Update { before, after } => after.patch(Some(before), cx).into_iter().collect(),
+            Change::Delete { before } => before.path(cx).map(Request::delete).into_iter().collect(),
+            Change::Act {
+                action,
+                before,
+                after,
+            } => Self::act(*action, before, after, cx),
+        }
+    }
+}
+
+impl Guest {
+    /// Returns whether off-boarding has begun, by the stamp.
+    pub fn is_offboarding(&self) -> bool {
+        self.stamp
+            .as_ref()
+            .is_some_and(|stamp| stamp.mark(Mark::Offboarding).is_some())
+    }
+}

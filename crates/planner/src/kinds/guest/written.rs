@@ -1,0 +1,490 @@
+//! A guest as people write it below `guests/`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, de};
+
+use super::{Invitation, PROFILE, Property};
+use crate::load::{Checker, Origin};
+use crate::policy::{self, Permission, Policy, Repoint};
+use crate::time::{Until, days_after};
+use crate::yaml::{Node, Step, node::Value};
+
+/// Keys that the contract knows and this version does not act on yet.
+const LATER: &[&str] = &["directoryRoles", "licenses", "appRoles", "accessPackages"];
+
+/// Characters that Graph refuses in an invited address.
+/// Source: "invitation resource type", Graph v1.0. An apostrophe is fine.
+const REFUSED: &str = "~!#$%^&*()+=[]{}\\/|;:\"<>?,";
+
+/// One guest, as declared. What is `None` is not managed.
+#[derive(Clone, Debug)]
+pub struct Declared {
+    /// The address in lower case.
+    pub key: String,
+    /// The address as written.
+    pub mail: String,
+    /// Profile properties by Graph's names; `None` clears.
+    pub profile: BTreeMap<String, Option<String>>,
+    /// Who vouches, if that is managed.
+    pub sponsors: Option<BTreeSet<String>>,
+    /// Why the guest is here.
+    pub justification: Option<String>,
+    /// When the guest's time is over.
+    pub expires: Option<Until>,
+    /// Memberships by group, if they are managed.
+    pub groups: Option<BTreeMap<String, Granted>>,
+    /// What an invitation says.
+    pub invitation: Invitation,
+    /// The address under which the same person was known before, in lower case.
+    pub formerly: Option<String>,
+    /// Consent must be newer than this.
+    pub redeemed_since: Option<Until>,
+    /// Whether sign-in is blocked, if that is managed.
+    pub blocked: Option<bool>,
+    /// Whether a guest that entitlement management governs may be taken on.
+    pub adopt: bool,
+    /// Where the entry stands.
+    pub origin: Origin,
+    /// Where `expires` stands.
+    pub expires_origin: Origin,
+}
+
+/// A membership, as declared.
+#[derive(Clone, Debug)]
+pub struct Granted {
+    /// When it ends, if before the guest does.
+    pub expires: Option<Until>,
+    /// Where it stands.
+    pub origin: Origin,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Written {
+    mail: String,
+    sponsors: Option<Vec<String>>,
+    justification: Option<String>,
+    expires: Option<Until>,
+    groups: Option<Vec<WrittenGroup>>,
+    invitation: Option<WrittenInvitation>,
+    formerly: Option<String>,
+    redeemed_since: Option<Until>,
+    blocked: Option<bool>,
+    adopt: Option<bool>,
+}
+
+/// `audit-readers` or `{name: audit-readers, expires: 2026-09-30}`.
+struct WrittenGroup {
+    name: String,
+    expires: Option<Until>,
+}
+
+impl<'de> Deserialize<'de> for WrittenGroup {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Full {
+            name: String,
+            expires: Option<Until>,
+        }
+        struct Visitor;
+        impl<'de> de::Visitor<'de> for Visitor {
+            type Value = WrittenGroup;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a group's name or {name: …, expires: …}")
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<WrittenGroup, E> {
+                Ok(WrittenGroup {
+                    name: name.to_owned(),
+                    expires: None,
+                })
+            }
+
+            fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<WrittenGroup, A::Error> {
+                let full = Full::deserialize(de::value::MapAccessDeserializer::new(map))?;
+                Ok(WrittenGroup {
+                    name: full.name,
+                    expires: full.expires,
+                })
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct WrittenInvitation {
+    message: Option<String>,
+    language: Option<String>,
+    cc: Option<String>,
+    redirect_url: Option<String>,
+    send: Option<bool>,
+}
+
+impl Declared {
+    /// Reads one entry of `guests:` and reports every mistake in it.
+    pub fn read(node: &Node, check: &mut Checker<'_>) -> Option<Self> {
+        check.later(node, LATER);
+        check.later_at(node, &["invitation".into(), "from".into()]);
+        check.nothing_held(node, |key| {
+            PROFILE.iter().any(|property| property.name == key)
+        });
+        let (profile, rest) = split(node, check);
+        let properties: Vec<_> = PROFILE.iter().map(|property| property.name).collect();
+        let written: Written = check.decode(&rest, &properties)?;
+        let mail = address(&written.mail, node, "mail", check)?;
+        let groups = written
+            .groups
+            .map(|groups| memberships(groups, node, check));
+        let sponsors = written.sponsors.map(|names| sponsors(names, node, check));
+        let formerly = match written.formerly {
+            Some(old) => Some(address(&old, node, "formerly", check)?.to_lowercase()),
+            None => None,
+        };
+        Some(Self {
+            key: mail.to_lowercase(),
+            mail,
+            profile,
+            sponsors,
+            justification: written.justification.filter(|text| !text.trim().is_empty()),
+            expires: written.expires,
+            groups,
+            invitation: invitation(written.invitation),
+            formerly,
+            redeemed_since: written.redeemed_since,
+            blocked: written.blocked,
+            adopt: written.adopt.unwrap_or_default(),
+            origin: check.origin(node.place),
+            expires_origin: check.origin(node.locate(&["expires".into()])),
+        })
+    }
+
+    /// Reports what breaks `requirements:`. Needs the whole configuration, hence apart.
+    pub fn meets(&self, policy: &Policy, node: &Node, check: &mut Checker<'_>) {
+        let rules = &policy.requirements;
+        let found = self.sponsors.as_ref().map_or(0, BTreeSet::len);
+        if found < rules.sponsors {
+            check.at(
+                node,
+                "sponsors",
+                format!(
+                    "{found} sponsors, but `requirements.sponsors` asks for {}",
+                    rules.sponsors
+                ),
+            );
+        }
+        if rules.justification && self.justification.is_none() {
+            check.at(
+                node,
+                "justification",
+                "no `justification`, but `requirements` asks for one",
+            );
+        }
+        self.ends(policy, node, check);
+        self.comes_from(&rules.domains, node, check);
+        let rules = &rules.invitation;
+        if rules.message == Permission::Deny && self.invitation.message.is_some() {
+            check.path(
+                node,
+                &["invitation".into(), "message".into()],
+                "`requirements.invitation` allows no message",
+            );
+        }
+        let host = host(&self.invitation.redirect_url);
+        let allowed = rules.redirect_hosts.as_ref().is_none_or(|hosts| {
+            hosts
+                .iter()
+                .any(|allowed| Some(policy::domain(allowed)) == host)
+        });
+        if host.is_none() || !allowed {
+            let text = format!(
+                "`{}` is no https address of a host that `requirements.invitation.redirectHosts` allows",
+                self.invitation.redirect_url
+            );
+            check.path(node, &["invitation".into(), "redirectUrl".into()], text);
+        }
+        if let Some(old) = &self.formerly {
+            let same = policy::domain_of(old) == policy::domain_of(&self.key);
+            if !same && policy.requirements.repoint != Repoint::AnyDomain {
+                check.at(node, "formerly", format!("`{old}` is of another domain; only `requirements.repoint: anyDomain` allows that"));
+            }
+        }
+    }
+
+    fn ends(&self, policy: &Policy, node: &Node, check: &mut Checker<'_>) {
+        let Some(rule) = policy.requirements.expires else {
+            return;
+        };
+        let zone = &policy.tenant.time_zone;
+        let Some(expires) = self.expires else {
+            check.at(
+                node,
+                "expires",
+                "no `expires`, but `requirements` asks for one",
+            );
+            return;
+        };
+        // A day is meant through its end, so the last allowed day is the one `within` days ahead.
+        let last = days_after(check.now, rule.within, zone)
+            .to_zoned(zone.clone())
+            .date();
+        if expires.end(zone) > Until::Day(last).end(zone) {
+            check.at(node, "expires", format!("{expires} is further off than `requirements.expires.within` allows: {} (until {last})", rule.within));
+        }
+    }
+
+    fn comes_from(&self, domains: &policy::Domains, node: &Node, check: &mut Checker<'_>) {
+        let domain = policy::domain_of(&self.key);
+        let hit = |patterns: &[String]| {
+            patterns
+                .iter()
+                .any(|pattern| policy::matches_domain(pattern, &domain))
+        };
+        if hit(&domains.block) {
+            check.at(
+                node,
+                "mail",
+                format!("the domain {domain} is blocked by `requirements.domains.block`"),
+            );
+        } else if !domains.allow.is_empty() && !hit(&domains.allow) {
+            check.at(
+                node,
+                "mail",
+                format!("the domain {domain} is not in `requirements.domains.allow`"),
+            );
+        }
+    }
+}
+
+/// Splits an entry into its profile properties and the rest.
+fn split(node: &Node, check: &mut Checker<'_>) -> (BTreeMap<String, Option<String>>, Node) {
+    let Value::Map(entries) = &node.value else {
+        return (BTreeMap::new(), node.clone());
+    };
+    let mut profile = BTreeMap::new();
+    let mut rest = Vec::new();
+    for (key, value) in entries {
+        match PROFILE.iter().find(|property| property.name == key.name) {
+            Some(property) => match property_value(property, value) {
+                Ok(text) => drop(profile.insert(key.name.clone(), text)),
+                Err(message) => check.place(key.place, message),
+            },
+            None if LATER.contains(&key.name.as_str()) => {}
+            None => rest.push((key.clone(), value.clone())),
+        }
+    }
+    (
+        profile,
+        Node {
+            place: node.place,
+            value: Value::Map(rest),
+        },
+    )
+}
+
+fn property_value(property: &Property, node: &Node) -> Result<Option<String>, String> {
+    let name = property.name;
+    match &node.value {
+        Value::Null if property.clearable => Ok(None),
+        Value::Null => Err(format!("`{name}` cannot be cleared")),
+        Value::Text(text) if text.trim().is_empty() => Err(format!(
+            "`{name}` is empty\nhint: write null to clear a property"
+        )),
+        Value::Text(text) if text.chars().count() > property.max => Err(format!(
+            "`{name}` is longer than the {} characters Graph takes",
+            property.max
+        )),
+        Value::Text(text)
+            if name == "usageLocation"
+                && !(text.len() == 2 && text.chars().all(|c| c.is_ascii_uppercase())) =>
+        {
+            Err(format!(
+                "`{text}` is no country code\nhint: `usageLocation` takes two capital letters (ISO 3166), such as FI"
+            ))
+        }
+        Value::Text(text) if text.chars().any(char::is_control) => {
+            Err(format!("`{name}` has a control character in it"))
+        }
+        Value::Text(text) => Ok(Some(text.clone())),
+        _ => Err(format!(
+            "expected text, found {}\nhint: put it in quotes if it is meant as text",
+            node.describe()
+        )),
+    }
+}
+
+fn memberships(
+    groups: Vec<WrittenGroup>,
+    node: &Node,
+    check: &mut Checker<'_>,
+) -> BTreeMap<String, Granted> {
+    let mut granted = BTreeMap::new();
+    for (index, group) in groups.into_iter().enumerate() {
+        let path: [Step; 2] = ["groups".into(), index.into()];
+        let origin = check.origin(node.locate(&path));
+        if granted
+            .insert(
+                group.name.clone(),
+                Granted {
+                    expires: group.expires,
+                    origin,
+                },
+            )
+            .is_some()
+        {
+            check.path(
+                node,
+                &path,
+                format!("group `{}` is listed twice", group.name),
+            );
+        }
+    }
+    granted
+}
+
+fn sponsors(names: Vec<String>, node: &Node, check: &mut Checker<'_>) -> BTreeSet<String> {
+    let mut seen = BTreeSet::new();
+    let mut sponsors = BTreeSet::new();
+    for (index, name) in names.into_iter().enumerate() {
+        if name.trim().is_empty() || !seen.insert(name.to_lowercase()) {
+            check.path(
+                node,
+                &["sponsors".into(), index.into()],
+                format!("sponsor `{name}` is empty or listed twice"),
+            );
+        }
+        sponsors.insert(name);
+    }
+    if sponsors.len() > crate::kinds::sponsor::MAX {
+        check.at(
+            node,
+            "sponsors",
+            format!(
+                "{} sponsors; a guest can have at most {}",
+                sponsors.len(),
+                crate::kinds::sponsor::MAX
+            ),
+        );
+    }
+    sponsors
+}
+
+fn invitation(written: Option<WrittenInvitation>) -> Invitation {
+    let default = Invitation::default();
+    let Some(written) = written else {
+        return default;
+    };
+    Invitation {
+        send: written.send.unwrap_or(default.send),
+        redirect_url: written.redirect_url.unwrap_or(default.redirect_url),
+        message: written.message,
+        language: written.language,
+        cc: written.cc,
+    }
+}
+
+/// Returns an address if Graph can invite it; reports why not otherwise.
+fn address(text: &str, node: &Node, key: &str, check: &mut Checker<'_>) -> Option<String> {
+    match refusal(text) {
+        None => Some(text.to_owned()),
+        Some(why) => {
+            check.at(node, key, format!("`{text}` cannot be invited: {why}"));
+            None
+        }
+    }
+}
+
+fn refusal(text: &str) -> Option<String> {
+    let Some((local, domain)) = text.split_once('@') else {
+        return Some("it is no address".into());
+    };
+    if let Some(bad) = text
+        .chars()
+        .find(|c| REFUSED.contains(*c) || c.is_whitespace() || c.is_control())
+    {
+        return Some(format!("Graph refuses the character {bad:?}"));
+    }
+    if local.is_empty()
+        || domain.contains('@')
+        || !domain.contains('.')
+        || idna::domain_to_ascii_strict(domain).is_err()
+    {
+        return Some("it is no address".into());
+    }
+    if local.starts_with(['.', '-']) || local.ends_with(['.', '-']) || domain.ends_with(['.', '-'])
+    {
+        return Some("Graph refuses a `.` or `-` at either end".into());
+    }
+    if !local.is_ascii() {
+        return Some("what stands before the @ must be plain letters".into());
+    }
+    if text
+        .chars()
+        .any(|c| crate::safe::printable(&c.to_string()).len() != c.len_utf8())
+    {
+        return Some("it holds an invisible character".into());
+    }
+    (text.len() > 254).then(|| "it is longer than an address can be".into())
+}
+
+/// Returns the host of an https address, as it is compared.
+fn host(url: &str) -> Option<String> {
+    let rest = url.strip_prefix("https://")?;
+    let authority = rest.split(['/', '?', '#', '\\']).next()?;
+    let plain = !authority.is_empty()
+        && !authority.contains(['@', '%'])
+        && !url.chars().any(|c| c.is_whitespace() || c.is_control());
+    plain.then(|| policy::domain(authority.split(':').next().unwrap_or(authority)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn graph_refuses_some_addresses() {
+        assert_eq!(refusal("o'brien@contoso.example"), None);
+        assert_eq!(refusal("ada_l@müller.example"), None);
+        for bad in [
+            "ada+x@contoso.example",
+            "\"ada\"@contoso.example",
+            "ada",
+            "@contoso.example",
+            "ada@localhost",
+            ".ada@contoso.example",
+            "ada.@contoso.example",
+            "ada@contoso.example.",
+            "a b@contoso.example",
+            "аda@contoso.example",
+            "ada@b@contoso.example",
+            "ada@con\u{200b}toso.example",
+        ] {
+            assert!(refusal(bad).is_some(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_redirect_cannot_pretend_to_be_another_host() {
+        assert_eq!(
+            host("https://myapps.microsoft.com/x?y").as_deref(),
+            Some("myapps.microsoft.com")
+        );
+        for bad in [
+            "http://myapps.microsoft.com",
+            "https://myapps.microsoft.com@evil.example/",
+            "javascript:alert(1)",
+            "https://",
+        ] {
+            assert_eq!(host(bad), None, "{bad}");
+        }
+        assert_eq!(
+            host("https://myapps.microsoft.com.evil.example").as_deref(),
+            Some("myapps.microsoft.com.evil.example")
+        );
+    }
+}

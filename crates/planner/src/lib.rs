@@ -1,0 +1,21 @@
+//! Decides who should have which guest access, and what that changes. Pure: no clock, no files, no
+//! network; everything that matters comes in as an argument, and requests go out as data.
+
+pub mod address;
+mod aim;
+mod diff;
+pub mod finding;
+pub mod kinds;
+pub mod limits;
+pub mod load;
+pub mod matching;
+mod offboard;
+pub mod plan;
+pub mod policy;
+pub mod render;
+pub mod request;
+pub mod safe;
+pub mod snapshot;
+pub mod stamp;
+pub mod time;
+pub mod yaml;

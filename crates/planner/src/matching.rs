@@ -1,0 +1,202 @@
+//! Which account a declared address means. Nothing is guessed: two candidates, or one that is no
+//! guest, block every step on that guest.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::address::ObjectId;
+use crate::kinds::guest::user::User;
+use crate::kinds::guest::written::Declared;
+use crate::load::Desired;
+use crate::policy::{Policy, domain_of};
+use crate::snapshot::Snapshot;
+use crate::stamp::Reading;
+
+/// What a declared guest is in the tenant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Match {
+    /// Nobody answers to the address.
+    Absent,
+    /// This account does.
+    Live(ObjectId),
+    /// This deleted account did.
+    Deleted(ObjectId),
+    /// It cannot be told, or must not be touched; says why.
+    Blocked(String),
+}
+
+/// The matches of all declared guests.
+#[derive(Debug)]
+pub struct Matching<'a> {
+    snapshot: &'a Snapshot,
+    stamp: &'a str,
+    owner: &'a str,
+    matches: BTreeMap<String, Match>,
+    /// Every account that any declared address may mean, matched or not. Nobody among them is
+    /// undeclared.
+    claimed: BTreeSet<ObjectId>,
+}
+
+impl<'a> Matching<'a> {
+    /// Matches every declared guest.
+    pub fn new(snapshot: &'a Snapshot, desired: &Desired, policy: &'a Policy) -> Self {
+        let live = index(snapshot.users.values());
+        let deleted = index(snapshot.deleted.values().filter(|user| user.is_guest()));
+        let mut this = Self {
+            snapshot,
+            stamp: policy.tenant.stamp.as_str(),
+            owner: policy.tenant.owner(),
+            matches: BTreeMap::new(),
+            claimed: BTreeSet::new(),
+        };
+        for guest in desired.guests.values() {
+            let found = this.find(guest, &live, &deleted);
+            this.matches.insert(guest.key.clone(), found);
+        }
+        this.claimed_twice();
+        this
+    }
+
+    /// Returns what a declared guest is in the tenant.
+    pub fn of(&self, key: &str) -> &Match {
+        self.matches.get(key).unwrap_or(&Match::Absent)
+    }
+
+    /// Returns whether any declared address may mean this account.
+    pub fn is_claimed(&self, id: &str) -> bool {
+        self.claimed.contains(id)
+    }
+
+    /// Returns the declared addresses whose account is not surely ours: for them it must be known
+    /// who else holds the address.
+    pub fn doubtful<'d>(&self, desired: &'d Desired) -> BTreeSet<&'d str> {
+        let ours = |id: &String| {
+            let reading = self
+                .snapshot
+                .users
+                .get(id)
+                .map(|user| user.stamp(self.stamp));
+            matches!(reading, Some(Reading::Stamp(stamp)) if stamp.owner == self.owner)
+        };
+        let doubtful = desired
+            .guests
+            .values()
+            .filter(|guest| !matches!(self.of(&guest.key), Match::Live(id) if ours(id)));
+        doubtful
+            .flat_map(|guest| [Some(guest.key.as_str()), guest.formerly.as_deref()])
+            .flatten()
+            .collect()
+    }
+
+    fn find(&mut self, guest: &Declared, live: &Index<'a>, deleted: &Index<'a>) -> Match {
+        if self.snapshot.domains.contains(&domain_of(&guest.key)) {
+            self.claim(live.get(&guest.key));
+            return Match::Blocked(format!(
+                "{} is an address of this tenant's own domain",
+                guest.key
+            ));
+        }
+        let mut candidates = live.get(&guest.key).cloned().unwrap_or_default();
+        let before = guest
+            .formerly
+            .as_ref()
+            .and_then(|old| live.get(old))
+            .cloned()
+            .unwrap_or_default();
+        candidates.extend(before);
+        self.claim(Some(&candidates));
+        let users: Vec<_> = candidates
+            .iter()
+            .filter_map(|id| self.snapshot.users.get(*id))
+            .collect();
+        if let Some(other) = users.iter().find(|user| !user.is_guest()) {
+            let kind = other
+                .user_type
+                .as_deref()
+                .unwrap_or("an account of unknown type");
+            return Match::Blocked(format!(
+                "{} is no guest but {kind}: {}",
+                guest.key, other.user_principal_name
+            ));
+        }
+        match users.as_slice() {
+            [] => self.find_deleted(guest, deleted),
+            [user] if self.snapshot.domains.contains(&domain_of(&user.label())) => {
+                Match::Blocked(format!(
+                    "{} belongs to an account of this tenant's own domain: {}",
+                    guest.key,
+                    user.label()
+                ))
+            }
+            [user] => Match::Live(user.id.clone()),
+            several => {
+                let names: Vec<_> = several
+                    .iter()
+                    .map(|user| format!("{} ({})", user.user_principal_name, user.id))
+                    .collect();
+                Match::Blocked(format!(
+                    "{} accounts answer to {}: {}",
+                    several.len(),
+                    guest.key,
+                    names.join(", ")
+                ))
+            }
+        }
+    }
+
+    fn find_deleted(&self, guest: &Declared, deleted: &Index<'a>) -> Match {
+        let candidates = deleted.get(&guest.key).cloned().unwrap_or_default();
+        if let Some(old) = guest
+            .formerly
+            .as_ref()
+            .filter(|old| deleted.contains_key(*old))
+        {
+            return Match::Blocked(format!(
+                "the account of {old} is deleted; restore it before it can get the address {}",
+                guest.key
+            ));
+        }
+        match candidates.iter().collect::<Vec<_>>().as_slice() {
+            [] => Match::Absent,
+            [one] => Match::Deleted((**one).to_owned()),
+            several => Match::Blocked(format!(
+                "{} deleted accounts answer to {}; restore or purge them by hand",
+                several.len(),
+                guest.key
+            )),
+        }
+    }
+
+    fn claim(&mut self, candidates: Option<&BTreeSet<&str>>) {
+        self.claimed
+            .extend(candidates.into_iter().flatten().map(|id| (*id).to_owned()));
+    }
+
+    /// Blocks guests that would share one account.
+    fn claimed_twice(&mut self) {
+        let mut by_account: BTreeMap<ObjectId, Vec<String>> = BTreeMap::new();
+        for (key, found) in &self.matches {
+            if let Match::Live(id) | Match::Deleted(id) = found {
+                by_account.entry(id.clone()).or_default().push(key.clone());
+            }
+        }
+        for (id, keys) in by_account.into_iter().filter(|(_, keys)| keys.len() > 1) {
+            for key in &keys {
+                let text = format!("{} all mean one account: {id}", keys.join(" and "));
+                self.matches.insert(key.clone(), Match::Blocked(text));
+            }
+        }
+    }
+}
+
+/// Accounts by each of their addresses.
+type Index<'a> = BTreeMap<String, BTreeSet<&'a str>>;
+
+fn index<'a>(users: impl Iterator<Item = &'a User>) -> Index<'a> {
+    let mut index = Index::new();
+    for user in users {
+        for address in user.addresses() {
+            index.entry(address).or_default().insert(&user.id);
+        }
+    }
+    index
+}

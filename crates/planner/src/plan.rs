@@ -1,0 +1,385 @@
+//! The plan: what would change, why, and whether that is more than the limits allow.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::address::{Address, Ids};
+use crate::aim::{Aim, aim};
+use crate::diff::diff;
+use crate::finding::{Finding, Severity};
+use crate::kinds::{Action, Change, Object, Stage};
+use crate::limits::{Exceeded, Hand, check};
+use crate::load::{Config, Origin};
+use crate::snapshot::Snapshot;
+
+/// The version of the saved format. A reader refuses a newer major one; a minor one only adds.
+pub const FORMAT: &str = "1.0";
+
+/// Why a step is there. A reason explains and never decides.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Because {
+    /// In a few words.
+    pub text: String,
+    /// Where in the files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+}
+
+/// Which limit a step counts against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Count {
+    /// The guest loses something for another reason than its own reviewed `expires`.
+    Removal,
+    /// The guest's declared day has come.
+    Expiry,
+}
+
+/// One change of one object, specific enough to leave no choice to whoever executes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Step {
+    /// What it changes.
+    pub address: Address,
+    /// Its place among the others.
+    pub stage: Stage,
+    /// The change.
+    pub change: Change<Object>,
+    /// Why.
+    pub because: Because,
+    /// What else a person should know, such as who gets a mail.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// The least application permissions it needs.
+    pub permissions: Vec<String>,
+    /// Which limit it counts against.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub counts: Option<Count>,
+    /// Graph's id of the object, where it exists. For an edge, of the guest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+}
+
+impl Step {
+    /// Returns whether the step takes something away from a guest.
+    pub fn takes(&self) -> bool {
+        let takes = matches!(self.stage, Stage::Block | Stage::Delete)
+            || matches!(
+                self.change,
+                Change::Act {
+                    action: Action::Repoint,
+                    ..
+                }
+            );
+        let edge = self.stage == Stage::Strip
+            && matches!(
+                self.change,
+                Change::Delete {
+                    before: Object::Membership(_)
+                }
+            );
+        takes || edge || self.counts.is_some()
+    }
+
+    /// Returns whether the step posts an invitation, of which Graph takes only so many.
+    pub fn invites(&self) -> bool {
+        let acts = |action| {
+            matches!(
+                action,
+                Action::Remind | Action::ResetRedemption | Action::Repoint
+            )
+        };
+        match &self.change {
+            Change::Create {
+                after: Object::Guest(_),
+            } => true,
+            Change::Act { action, .. } => acts(*action),
+            _ => false,
+        }
+    }
+}
+
+/// How many steps of each sort there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Counts {
+    /// Objects to create.
+    pub create: usize,
+    /// Objects to change.
+    pub change: usize,
+    /// Objects to delete.
+    pub delete: usize,
+    /// Managed objects that stay as they are.
+    pub unchanged: usize,
+    /// Guests that are not ours.
+    pub not_ours: usize,
+    /// Steps left for the next run by the limit on invitations.
+    pub held_back: usize,
+}
+
+/// What would change, why, and whether it may.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Plan {
+    /// The version of this format.
+    pub format_version: String,
+    /// The version of the tool.
+    pub version: String,
+    /// The tenant's id.
+    pub tenant: String,
+    /// The tenant's name.
+    pub tenant_name: Option<String>,
+    /// The time zone of days, by its IANA name.
+    pub time_zone: String,
+    /// When the plan was made.
+    pub planned_at: Timestamp,
+    /// The instant it is made for.
+    pub planned_for: Timestamp,
+    /// The commit of the files, if they are in git.
+    pub commit: Option<String>,
+    /// The digest of the files.
+    pub files: String,
+    /// How many steps of each sort there are.
+    pub counts: Counts,
+    /// What would change, in order.
+    pub steps: Vec<Step>,
+    /// What a person should know.
+    pub findings: Vec<Finding>,
+    /// Limits that the plan exceeds: it is shown and refused.
+    pub limits: Vec<Exceeded>,
+    /// Names this plan; catches accidents.
+    pub digest: String,
+}
+
+/// What a plan is made for, besides the configuration and the tenant's state.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// Limits lifted by hand, for this run.
+    pub hand: Hand,
+    /// Only this guest.
+    pub only: Option<String>,
+    /// Leave out every step that takes something away.
+    pub no_removals: bool,
+    /// Take over guests that carry this owner's stamp.
+    pub take_over: Option<String>,
+    /// Take over guests whose stamp stands in this attribute.
+    pub moved_from: Option<String>,
+}
+
+/// Where a plan was made, for its header.
+#[derive(Clone, Debug, Default)]
+pub struct Header {
+    /// The version of the tool.
+    pub version: String,
+    /// The commit of the files.
+    pub commit: Option<String>,
+    /// When the plan is made; the instant it is made for if not said.
+    pub planned_at: Option<Timestamp>,
+}
+
+/// Plans. The same arguments give the same plan: no clock, no network, no files.
+pub fn plan(
+    config: &Config,
+    observed: &Snapshot,
+    now: Timestamp,
+    request: &Request,
+    header: &Header,
+) -> (Plan, Ids) {
+    let aim = aim(config, observed, now, request);
+    let mut steps = steps(&aim);
+    let mut findings = aim.findings;
+    if let Some(only) = &request.only {
+        let only = only.to_lowercase();
+        let groups: BTreeSet<_> = steps
+            .iter()
+            .filter(|step| step.change.object().guest() == Some(&only))
+            .flat_map(|step| step.change.object().refs())
+            .collect();
+        steps.retain(|step| {
+            step.change
+                .object()
+                .guest()
+                .map_or_else(|| groups.contains(&step.address), |guest| guest == only)
+        });
+        findings.retain(|finding| {
+            finding
+                .about
+                .as_ref()
+                .is_none_or(|about| about.key.contains(&only))
+        });
+    }
+    if request.no_removals {
+        steps.retain(|step| !step.takes());
+    }
+    let held_back = hold_back(
+        &mut steps,
+        &mut findings,
+        config.policy.limits.invitations.count,
+    );
+    let limits = check(&steps, aim.managed, &config.policy.limits, request.hand);
+    findings.sort();
+    findings.dedup();
+    let mut counts = Counts {
+        unchanged: aim.unchanged,
+        not_ours: aim.not_ours,
+        held_back,
+        ..Counts::default()
+    };
+    for step in &steps {
+        match step.change {
+            Change::Create { .. } => counts.create += 1,
+            Change::Update { .. } | Change::Act { .. } => counts.change += 1,
+            Change::Delete { .. } => counts.delete += 1,
+        }
+    }
+    let mut plan = Plan {
+        format_version: FORMAT.to_owned(),
+        version: header.version.clone(),
+        tenant: observed
+            .tenant_id
+            .clone()
+            .unwrap_or_else(|| config.policy.tenant.id.clone()),
+        tenant_name: observed.tenant_name.clone(),
+        time_zone: config
+            .policy
+            .tenant
+            .time_zone
+            .iana_name()
+            .unwrap_or("UTC")
+            .to_owned(),
+        planned_at: header.planned_at.unwrap_or(now),
+        planned_for: now,
+        commit: header.commit.clone(),
+        files: config.digest.clone(),
+        counts,
+        steps,
+        findings,
+        limits,
+        digest: String::new(),
+    };
+    plan.digest = plan.compute_digest();
+    (plan, aim.ids)
+}
+
+/// Turns what is aimed at into steps, in the order of execution.
+fn steps(aim: &Aim) -> Vec<Step> {
+    let changes = diff(&aim.wanted, &aim.observed, &aim.gone);
+    let acts = aim.acts.iter().cloned();
+    let mut steps: Vec<_> = changes
+        .into_iter()
+        .chain(acts)
+        .filter(|drawn| !aim.is_blocked(&drawn.change))
+        .map(|drawn| {
+            let address = drawn.change.object().address();
+            let guest = drawn.change.object().guest().map(Address::guest);
+            Step {
+                stage: drawn.change.stage(),
+                permissions: drawn
+                    .change
+                    .permissions()
+                    .iter()
+                    .map(|name| (*name).to_owned())
+                    .collect(),
+                id: aim
+                    .ids
+                    .get(guest.as_ref().unwrap_or(&address))
+                    .map(str::to_owned),
+                notes: aim
+                    .notes
+                    .get(&address)
+                    .cloned()
+                    .filter(|_| drawn.carries_notes())
+                    .unwrap_or_default(),
+                because: drawn.because,
+                counts: drawn.counts,
+                change: drawn.change,
+                address,
+            }
+        })
+        .collect();
+    steps.sort_by(|a, b| {
+        (a.stage, rank(&a.change), &a.address).cmp(&(b.stage, rank(&b.change), &b.address))
+    });
+    steps
+}
+
+/// Within a stage: properties before actions, so that a session ends after sign-in is blocked.
+fn rank(change: &Change<Object>) -> (u8, Option<Action>) {
+    match change {
+        Change::Create { .. } => (0, None),
+        Change::Update { .. } => (1, None),
+        Change::Act { action, .. } => (2, Some(*action)),
+        Change::Delete { .. } => (3, None),
+    }
+}
+
+/// Leaves invitations above the limit, and what depends on them, for the next run.
+fn hold_back(steps: &mut Vec<Step>, findings: &mut Vec<Finding>, limit: usize) -> usize {
+    let mut kept = 0;
+    let mut held: BTreeSet<Address> = BTreeSet::new();
+    let mut acts: BTreeMap<Address, ()> = BTreeMap::new();
+    for step in steps.iter().filter(|step| step.invites()) {
+        if kept < limit {
+            kept += 1;
+        } else if matches!(step.change, Change::Create { .. }) {
+            held.insert(step.address.clone());
+        } else {
+            acts.insert(step.address.clone(), ());
+        }
+    }
+    let before = steps.len();
+    steps.retain(|step| {
+        let waits = held.contains(&step.address)
+            || step.change.object().refs().iter().any(|r| held.contains(r));
+        let waits_to_act = step.invites() && acts.contains_key(&step.address);
+        !(waits || waits_to_act)
+    });
+    let invitations = held.len() + acts.len();
+    if invitations > 0 {
+        findings.push(Finding {
+            severity: Severity::Info,
+            code: "invitations-held-back".to_owned(),
+            about: None,
+            text: format!("{invitations} more invitations are left for the next run: `limits.invitations.count` is {limit}"),
+            hint: None,
+            origin: None,
+        });
+    }
+    before - steps.len()
+}
+
+impl Plan {
+    /// Returns whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty() && self.counts.held_back == 0
+    }
+
+    /// Returns whether the limits refuse it.
+    pub fn is_refused(&self) -> bool {
+        !self.limits.is_empty()
+    }
+
+    /// Returns whether a finding blocks something.
+    pub fn has_errors(&self) -> bool {
+        self.findings
+            .iter()
+            .any(|finding| finding.severity == Severity::Error)
+    }
+
+    /// Returns the digest over everything else in the plan.
+    pub fn compute_digest(&self) -> String {
+        let bare = Self {
+            digest: String::new(),
+            ..self.clone()
+        };
+        let text = serde_json::to_string(&bare).unwrap_or_default();
+        Sha256::digest(text)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    }
+}

@@ -1,0 +1,493 @@
+//! What admins decide, below `policies/`: whose guests we may touch, what a guest must have, what
+//! happens on which day, and how much may happen in one run.
+
+use std::collections::BTreeMap;
+
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Deserializer, de};
+
+use crate::time::Days;
+
+/// Every rule of a repository, with PRODUCT's defaults where nothing is written.
+#[derive(Clone, Debug, Default)]
+pub struct Policy {
+    /// Which tenant, and how guests are marked there.
+    pub tenant: Tenant,
+    /// Guests that no file declares.
+    pub scope: Scope,
+    /// What every declared guest must have.
+    pub requirements: Requirements,
+    /// What happens to a guest, on which day.
+    pub lifecycle: Lifecycle,
+    /// How much one run may do.
+    pub limits: Limits,
+}
+
+/// `tenant:` which tenant this repository describes.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct Tenant {
+    /// The tenant's id or a domain of it; `sandbox` is the embedded one.
+    pub id: String,
+    /// Which of Microsoft's clouds it lives in.
+    pub cloud: Cloud,
+    /// The time zone in which days begin and end.
+    #[serde(deserialize_with = "time_zone")]
+    pub time_zone: TimeZone,
+    /// The name of this repository, part of every stamp.
+    #[serde(deserialize_with = "owner")]
+    pub owner: Option<String>,
+    /// The attribute that carries the stamp.
+    pub stamp: StampAttribute,
+}
+
+/// The id of the embedded tenant.
+pub const SANDBOX: &str = "sandbox";
+
+impl Default for Tenant {
+    fn default() -> Self {
+        Self {
+            id: SANDBOX.to_owned(),
+            cloud: Cloud::Global,
+            time_zone: TimeZone::UTC,
+            owner: None,
+            stamp: StampAttribute::default(),
+        }
+    }
+}
+
+impl Tenant {
+    /// Returns whether this is the embedded tenant.
+    pub fn is_sandbox(&self) -> bool {
+        self.id == SANDBOX
+    }
+
+    /// Returns the owner named in stamps. Only the sandbox may leave it out.
+    pub fn owner(&self) -> &str {
+        self.owner.as_deref().unwrap_or(SANDBOX)
+    }
+}
+
+/// Microsoft's national clouds. Source: "National cloud deployments", Graph.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Cloud {
+    /// The worldwide service, GCC included.
+    #[default]
+    Global,
+    /// US Government L4 (GCC High).
+    UsGov,
+    /// US Government L5 (DoD).
+    #[serde(rename = "usGovDoD")]
+    UsGovDod,
+    /// China, operated by 21Vianet.
+    China,
+}
+
+/// One of `extensionAttribute1` to `extensionAttribute15`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StampAttribute(String);
+
+impl StampAttribute {
+    /// Returns the property's name in Graph.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for StampAttribute {
+    fn default() -> Self {
+        Self("extensionAttribute15".to_owned())
+    }
+}
+
+impl<'de> Deserialize<'de> for StampAttribute {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let number = name
+            .strip_prefix("extensionAttribute")
+            .and_then(|n| n.parse::<u8>().ok());
+        match number {
+            Some(1..=15) => Ok(Self(name)),
+            _ => Err(de::Error::custom(format!(
+                "`{name}` cannot carry the stamp\nhint: use one of extensionAttribute1 to extensionAttribute15"
+            ))),
+        }
+    }
+}
+
+fn time_zone<'de, D: Deserializer<'de>>(deserializer: D) -> Result<TimeZone, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    TimeZone::get(&name).map_err(|_| {
+        de::Error::custom(format!("unknown time zone `{name}`\nhint: use a name of the IANA database, such as Europe/Helsinki"))
+    })
+}
+
+fn owner<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if name.is_empty() || name.len() > 40 || !name.chars().all(plain) {
+        return Err(de::Error::custom(format!(
+            "`{name}` cannot be an owner\nhint: use up to 40 letters, digits, `-`, `_` and `.`, such as partner-access"
+        )));
+    }
+    Ok(Some(name))
+}
+
+/// `scope:` guests that no file declares and that carry no stamp.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct Scope {
+    /// What happens to them.
+    pub undeclared: Reach,
+    /// What happens to those of a domain; outranks `undeclared`.
+    pub domains: BTreeMap<String, Reach>,
+    /// Younger ones are only reported.
+    pub age: Option<Days>,
+    /// Addresses from which nothing is ever taken.
+    pub protected: Vec<String>,
+}
+
+impl Default for Scope {
+    fn default() -> Self {
+        Self {
+            undeclared: Reach::Report,
+            domains: BTreeMap::new(),
+            age: Some(Days(14)),
+            protected: Vec::new(),
+        }
+    }
+}
+
+/// How far the tool may go with a guest that is not its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Reach {
+    /// Say that the guest exists.
+    #[default]
+    Report,
+    /// Block sign-in, and nothing after that.
+    Disable,
+    /// Walk the whole `lifecycle.undeclared` ladder.
+    Delete,
+}
+
+/// `requirements:` what every declared guest must have.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct Requirements {
+    /// The least number of sponsors.
+    pub sponsors: usize,
+    /// Whether there must be a justification.
+    pub justification: bool,
+    /// Whether there must be an end, and how far off it may be.
+    pub expires: Option<Expires>,
+    /// Which domains guests may come from.
+    pub domains: Domains,
+    /// What a guest file may choose about the invitation.
+    pub invitation: InvitationRules,
+    /// Role-assignable groups and privileged roles that guests may be given at all.
+    pub privileged: Vec<String>,
+    /// Whether `formerly` may lead to another domain.
+    pub repoint: Repoint,
+}
+
+/// `requirements.expires:` every guest has an end.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expires {
+    /// No further off than this.
+    pub within: Days,
+}
+
+/// `requirements.domains:` where guests may come from. `*.example.com` means its subdomains only.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Domains {
+    /// If there are any: only these.
+    pub allow: Vec<String>,
+    /// Never these.
+    pub block: Vec<String>,
+}
+
+/// `requirements.invitation:` what a guest file may choose.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct InvitationRules {
+    /// The mailboxes a welcome may be sent from.
+    pub from: Vec<String>,
+    /// The hosts a redirect may lead to; none written: any.
+    pub redirect_hosts: Option<Vec<String>>,
+    /// Whether files may carry a message.
+    pub message: Permission,
+}
+
+/// Whether something may be done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Permission {
+    /// It may.
+    #[default]
+    Allow,
+    /// It may not.
+    Deny,
+}
+
+/// `requirements.repoint:` where `formerly` may lead.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Repoint {
+    /// To another address of the same domain.
+    #[default]
+    SameDomain,
+    /// To any address.
+    AnyDomain,
+}
+
+/// `lifecycle:` what happens to a guest, on which day.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct Lifecycle {
+    /// When to say that a guest's end is near.
+    pub expiring: Warn,
+    /// After `expires`.
+    #[serde(deserialize_with = "expired_ladder")]
+    pub expired: Ladder,
+    /// After a stamped guest has left the files.
+    #[serde(deserialize_with = "undeclared_ladder")]
+    pub undeclared: Ladder,
+    /// While an invitation is not redeemed.
+    pub pending: Pending,
+    /// Without a sign-in.
+    pub inactive: Option<Inactive>,
+    /// No sponsor left in the tenant, or all of them disabled.
+    pub orphaned: Orphaned,
+    /// A declared guest who left, or was deleted by someone else.
+    pub left: Left,
+}
+
+impl Default for Lifecycle {
+    fn default() -> Self {
+        Self {
+            expiring: Warn { warn: Days(14) },
+            expired: Ladder {
+                disable: Some(Days(0)),
+                strip: Some(Days(0)),
+                delete: Some(Days(30)),
+            },
+            undeclared: Ladder {
+                disable: Some(Days(0)),
+                strip: Some(Days(7)),
+                delete: Some(Days(30)),
+            },
+            pending: Pending::default(),
+            inactive: None,
+            orphaned: Orphaned::Report,
+            left: Left::Report,
+        }
+    }
+}
+
+/// A warning ahead of time.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Warn {
+    /// How many days ahead.
+    pub warn: Days,
+}
+
+/// The rungs by which a guest's access ends. A rung that is not written is not climbed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ladder {
+    /// Block sign-in and revoke sessions.
+    pub disable: Option<Days>,
+    /// Take memberships away.
+    pub strip: Option<Days>,
+    /// Delete the account.
+    pub delete: Option<Days>,
+}
+
+fn expired_ladder<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Ladder, D::Error> {
+    let ladder = Ladder::deserialize(deserializer)?;
+    if ladder.delete.is_some() && ladder.disable.is_none() {
+        return Err(de::Error::custom(
+            "`delete` without `disable`\nhint: nobody is deleted who was not disabled first: add `disable: 0d`",
+        ));
+    }
+    let rungs = [ladder.disable, ladder.strip, ladder.delete]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>();
+    if !rungs.is_sorted() {
+        return Err(de::Error::custom(
+            "the rungs are out of order\nhint: disable comes first, then strip, then delete",
+        ));
+    }
+    if ladder.delete == Some(Days(0)) {
+        return Err(de::Error::custom(
+            "`delete: 0d` leaves no grace\nhint: nobody is disabled and deleted in one run: write at least 1d",
+        ));
+    }
+    Ok(ladder)
+}
+
+fn undeclared_ladder<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Ladder, D::Error> {
+    let ladder = expired_ladder(deserializer)?;
+    if ladder.disable.is_some_and(|days| days > Days(0)) {
+        return Err(de::Error::custom(
+            "`disable` must be 0d here\nhint: nothing records when a guest left the files before it is disabled; the grace counts from then",
+        ));
+    }
+    Ok(ladder)
+}
+
+/// `lifecycle.pending:` while an invitation is not redeemed.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pending {
+    /// Send the invitation once more.
+    pub remind: Option<Days>,
+    /// Delete the account.
+    pub delete: Option<Days>,
+}
+
+/// `lifecycle.inactive:` without a sign-in. Read and checked; acting on it is not supported yet.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Inactive {
+    /// Say so.
+    pub warn: Option<Days>,
+    /// Block sign-in.
+    pub disable: Option<Days>,
+    /// Delete the account.
+    pub delete: Option<Days>,
+}
+
+/// `lifecycle.orphaned:` nobody vouches for the guest any more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Orphaned {
+    /// Say so.
+    #[default]
+    Report,
+    /// Block sign-in.
+    Disable,
+}
+
+/// `lifecycle.left:` the guest left, or someone else deleted it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Left {
+    /// Say so, and leave it at that.
+    #[default]
+    Report,
+    /// Restore the account.
+    Rejoin,
+}
+
+/// `limits:` how much one run may do, checked on the finished plan.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Guests who lose anything for any reason but their own reviewed `expires`.
+    pub removals: Removals,
+    /// Guests whose declared day has come.
+    pub expiries: Expiries,
+    /// Invitations sent in one apply; the rest waits for the next run.
+    pub invitations: Invitations,
+}
+
+/// `limits.removals`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Removals {
+    /// At most this many.
+    pub count: usize,
+    /// From ten managed guests up: at most this share of them.
+    pub percent: usize,
+}
+
+impl Default for Removals {
+    fn default() -> Self {
+        Self {
+            count: 10,
+            percent: 20,
+        }
+    }
+}
+
+/// `limits.expiries`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expiries {
+    /// At most this many.
+    pub count: usize,
+}
+
+impl Default for Expiries {
+    fn default() -> Self {
+        Self { count: 100 }
+    }
+}
+
+/// `limits.invitations`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Invitations {
+    /// At most this many.
+    pub count: usize,
+}
+
+impl Default for Invitations {
+    fn default() -> Self {
+        Self { count: 50 }
+    }
+}
+
+/// Returns a domain as Entra compares it: lower case, punycode.
+pub fn domain(text: &str) -> String {
+    idna::domain_to_ascii(text).unwrap_or_else(|_| text.to_lowercase())
+}
+
+/// Returns the domain of an address, as Entra compares it.
+pub fn domain_of(mail: &str) -> String {
+    domain(mail.rsplit_once('@').map_or(mail, |(_, domain)| domain))
+}
+
+/// Returns whether a domain is meant by a pattern; `*.example.com` means its subdomains only.
+pub fn matches_domain(pattern: &str, found: &str) -> bool {
+    match pattern.strip_prefix("*.") {
+        Some(parent) => found
+            .strip_suffix(&domain(parent))
+            .is_some_and(|rest| rest.len() > 1 && rest.ends_with('.')),
+        None => domain(pattern) == found,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn domains_are_compared_as_punycode_and_a_star_excludes_the_apex() {
+        assert!(matches_domain(
+            "Contoso.example",
+            &domain_of("ada@CONTOSO.example")
+        ));
+        assert!(matches_domain(
+            "müller.example",
+            &domain_of("a@xn--mller-kva.example")
+        ));
+        assert!(
+            !matches_domain("contoso.example", &domain_of("ada@cοntoso.example")),
+            "a Greek omicron is another domain"
+        );
+        assert!(matches_domain("*.fabrikam.example", "hr.fabrikam.example"));
+        assert!(!matches_domain("*.fabrikam.example", "fabrikam.example"));
+        assert!(!matches_domain(
+            "*.fabrikam.example",
+            "evilfabrikam.example"
+        ));
+    }
+}

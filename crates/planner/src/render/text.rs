@@ -1,0 +1,230 @@
+//! A plan for a terminal: the object first, only what changes, a reason for every line.
+
+use std::fmt::Write;
+
+use anstyle::{AnsiColor, Style};
+use jiff::tz::TimeZone;
+
+use super::{deed, reason, sign, value};
+use crate::finding::{Finding, Severity};
+use crate::kinds::Change;
+use crate::limits::Exceeded;
+use crate::plan::{Plan, Step};
+use crate::safe::printable;
+use crate::time::show;
+
+/// The column in which reasons begin, where the object leaves room.
+const REASON: usize = 58;
+
+/// How many findings of one sort are shown in full.
+const ALIKE: usize = 8;
+
+/// Returns the plan as text.
+pub fn plan(plan: &Plan, color: bool) -> String {
+    let mut out = String::new();
+    let paint = Paint(color);
+    // Writing to a string cannot fail.
+    let _ = header(&mut out, plan, &paint);
+    for step in &plan.steps {
+        let _ = self::step(&mut out, step, &paint);
+    }
+    if !plan.steps.is_empty() {
+        out.push('\n');
+    }
+    let _ = writeln!(out, "{}", summary(plan));
+    let _ = findings(&mut out, &plan.findings, &paint);
+    let _ = limits(&mut out, &plan.limits, &paint);
+    out
+}
+
+/// Returns the line that sums a plan up.
+pub fn summary(plan: &Plan) -> String {
+    let counts = plan.counts;
+    let rest = format!(
+        "{} unchanged, {} not ours.",
+        counts.unchanged, counts.not_ours
+    );
+    if plan.is_empty() {
+        return format!("Nothing to do. {rest}");
+    }
+    let held = if counts.held_back > 0 {
+        format!(" {} steps wait for the next run.", counts.held_back)
+    } else {
+        String::new()
+    };
+    format!(
+        "{} to create, {} to change, {} to delete. {rest}{held}",
+        counts.create, counts.change, counts.delete
+    )
+}
+
+fn header(out: &mut String, plan: &Plan, paint: &Paint) -> std::fmt::Result {
+    let zone = TimeZone::get(&plan.time_zone).unwrap_or(TimeZone::UTC);
+    let name = plan.tenant_name.as_deref().map_or_else(
+        || plan.tenant.clone(),
+        |name| format!("{name} ({})", plan.tenant),
+    );
+    let title = format!(
+        "Plan for {} as of {}",
+        printable(&name),
+        show(plan.planned_for, &zone)
+    );
+    writeln!(out, "{}\n", paint.bold(&title))
+}
+
+fn step(out: &mut String, step: &Step, paint: &Paint) -> std::fmt::Result {
+    let sign = sign(step);
+    let object = printable(&step.address.to_string());
+    let what =
+        deed(&step.change).map_or_else(|| object.clone(), |deed| format!("{object}: {deed}"));
+    let gap = REASON.saturating_sub(what.chars().count() + 2).max(2);
+    writeln!(
+        out,
+        "{} {}{:gap$}{}",
+        paint.sign(sign),
+        paint.bold(&what),
+        "",
+        paint.dim(&reason(&step.because))
+    )?;
+    let fields = step.change.fields();
+    let creates = matches!(step.change, Change::Create { .. });
+    let hidden = ["guest", "group", "sponsor", "invitation", "mark", "clears"];
+    let fields: Vec<_> = fields
+        .iter()
+        .filter(|field| {
+            !hidden.contains(&field.name.as_str()) && step.change.object().refs().len() < 2
+        })
+        .collect();
+    let width = fields
+        .iter()
+        .map(|field| field.name.len())
+        .max()
+        .unwrap_or_default();
+    for field in fields {
+        let side = |side: &Option<serde_json::Value>| {
+            side.as_ref().map_or_else(|| "nothing".to_owned(), value)
+        };
+        let change = if creates {
+            side(&field.to)
+        } else {
+            format!("{} → {}", side(&field.from), side(&field.to))
+        };
+        writeln!(out, "    {:width$}  {change}", printable(&field.name))?;
+    }
+    for note in &step.notes {
+        writeln!(out, "    {}", printable(note))?;
+    }
+    Ok(())
+}
+
+fn findings(out: &mut String, findings: &[Finding], paint: &Paint) -> std::fmt::Result {
+    if findings.is_empty() {
+        return Ok(());
+    }
+    out.push('\n');
+    let mut shown: std::collections::BTreeMap<(Severity, &str), usize> =
+        std::collections::BTreeMap::new();
+    for finding in findings {
+        let alike = shown.entry((finding.severity, &finding.code)).or_default();
+        *alike += 1;
+        if *alike <= ALIKE || finding.severity == Severity::Error {
+            self::finding(out, finding, paint)?;
+        }
+    }
+    for ((severity, code), count) in shown {
+        if count > ALIKE && severity != Severity::Error {
+            writeln!(
+                out,
+                "{}: {} more like this ({code}); JSON lists them all",
+                paint.severity(severity),
+                count - ALIKE
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn finding(out: &mut String, finding: &Finding, paint: &Paint) -> std::fmt::Result {
+    let about = finding
+        .about
+        .as_ref()
+        .map(|about| format!("{}: ", printable(&about.to_string())))
+        .unwrap_or_default();
+    let origin = finding
+        .origin
+        .as_ref()
+        .map(|origin| format!(" ({})", printable(&origin.to_string())))
+        .unwrap_or_default();
+    writeln!(
+        out,
+        "{}: {about}{}{}",
+        paint.severity(finding.severity),
+        printable(&finding.text),
+        paint.dim(&origin)
+    )?;
+    if let Some(hint) = &finding.hint {
+        writeln!(out, "  hint: {}", printable(hint))?;
+    }
+    Ok(())
+}
+
+fn limits(out: &mut String, limits: &[Exceeded], paint: &Paint) -> std::fmt::Result {
+    for limit in limits {
+        let noun = if limit.rule.contains("expiries") {
+            "guests whose day has come"
+        } else {
+            "guests who would lose something"
+        };
+        writeln!(
+            out,
+            "\n{}: {} {noun}, {} allows {}",
+            paint.severity_text("refused", AnsiColor::Red),
+            limit.found,
+            limit.rule,
+            limit.allowed
+        )?;
+        writeln!(out, "  hint: if that is meant, run with {}", limit.flag)?;
+    }
+    Ok(())
+}
+
+struct Paint(bool);
+
+impl Paint {
+    fn with(&self, style: Style, text: &str) -> String {
+        if self.0 {
+            format!("{style}{text}{style:#}")
+        } else {
+            text.to_owned()
+        }
+    }
+
+    fn bold(&self, text: &str) -> String {
+        self.with(Style::new().bold(), text)
+    }
+
+    fn dim(&self, text: &str) -> String {
+        self.with(Style::new().dimmed(), text)
+    }
+
+    fn sign(&self, sign: char) -> String {
+        let color = match sign {
+            '+' => AnsiColor::Green,
+            '-' => AnsiColor::Red,
+            _ => AnsiColor::Yellow,
+        };
+        self.with(color.on_default().bold(), &sign.to_string())
+    }
+
+    fn severity(&self, severity: Severity) -> String {
+        match severity {
+            Severity::Error => self.severity_text("error", AnsiColor::Red),
+            Severity::Warning => self.severity_text("warning", AnsiColor::Yellow),
+            Severity::Info => self.severity_text("info", AnsiColor::Cyan),
+        }
+    }
+
+    fn severity_text(&self, text: &str, color: AnsiColor) -> String {
+        self.with(color.on_default().bold(), text)
+    }
+}

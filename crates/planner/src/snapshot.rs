@@ -1,0 +1,372 @@
+//! What the tenant has, as far as a plan needs it. It serialises, so plans can be made without
+//! credentials. It knows which reads it answers: what was not read is never taken for absent.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use thiserror::Error;
+
+use crate::address::ObjectId;
+use crate::kinds::group::seen::{self as group, SeenGroups};
+use crate::kinds::guest::user::{self, DecodeError, User, text};
+use crate::load::Desired;
+use crate::matching::Matching;
+use crate::policy::Policy;
+use crate::request::{Answer, Read, literal};
+
+/// The version of the file format. A reader refuses a newer one.
+pub const FORMAT: u32 = 1;
+
+/// What a read is about, for whoever takes in its answer.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Topic {
+    /// The tenant itself.
+    Organization,
+    /// All guests.
+    Users,
+    /// All deleted users.
+    DeletedUsers,
+    /// Whoever holds some addresses.
+    LookedUpUsers,
+    /// Users and groups that files refer to.
+    Principals,
+    /// Groups found by name.
+    Groups,
+    /// A group found by id.
+    Group(ObjectId),
+    /// Members of a group.
+    Members(ObjectId),
+    /// Owners of a group.
+    Owners(ObjectId),
+    /// Groups that roles can be given to.
+    RoleGroups,
+    /// Role assignments.
+    RoleAssignments,
+    /// Role definitions.
+    RoleDefinitions,
+}
+
+/// The state of a tenant at one instant.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Snapshot {
+    /// The version of this format.
+    pub format: u32,
+    /// When it was taken.
+    pub taken: Timestamp,
+    /// The tenant's id.
+    pub tenant_id: Option<String>,
+    /// The tenant's name.
+    pub tenant_name: Option<String>,
+    /// The tenant's own domains in lower case.
+    pub domains: BTreeSet<String>,
+    /// All guests, and whoever else was looked up.
+    pub users: BTreeMap<ObjectId, User>,
+    /// Deleted users that can be restored.
+    pub deleted: BTreeMap<ObjectId, User>,
+    /// Groups, members, owners.
+    pub groups: SeenGroups,
+    /// Names of groups that files use as sponsors.
+    pub named_groups: BTreeMap<ObjectId, String>,
+    /// Who holds which directory role: principal and role definition.
+    pub role_assignments: BTreeSet<(ObjectId, ObjectId)>,
+    /// The names of role definitions; built-in ones only.
+    pub roles: BTreeMap<ObjectId, String>,
+    /// Reads that are answered, by path.
+    done: BTreeSet<String>,
+    /// Permissions whose lack left an optional read unanswered.
+    pub denied: BTreeSet<String>,
+}
+
+/// An answer that cannot be taken in.
+#[derive(Debug, Error)]
+#[error("the answer to {path} is not what Graph documents")]
+pub struct AbsorbError {
+    path: String,
+    source: DecodeError,
+}
+
+impl Snapshot {
+    /// Returns a snapshot that has seen nothing yet.
+    pub fn new(taken: Timestamp) -> Self {
+        Self {
+            format: FORMAT,
+            taken,
+            tenant_id: None,
+            tenant_name: None,
+            domains: BTreeSet::new(),
+            users: BTreeMap::new(),
+            deleted: BTreeMap::new(),
+            groups: SeenGroups::default(),
+            named_groups: BTreeMap::new(),
+            role_assignments: BTreeSet::new(),
+            roles: BTreeMap::new(),
+            done: BTreeSet::new(),
+            denied: BTreeSet::new(),
+        }
+    }
+
+    /// Returns the reads that are still wanted; they do not depend on each other. Asked again
+    /// after each wave until there are none: later reads follow from earlier answers.
+    pub fn wants(&self, desired: &Desired, policy: &Policy) -> Vec<Read> {
+        let done = |read: &Read| self.done.contains(&read.path);
+        let mut reads = user::reads();
+        reads.push(
+            Read::list(
+                "/organization?$select=id,displayName,verifiedDomains",
+                "Organization.Read.All",
+            )
+            .about(Topic::Organization),
+        );
+        reads.extend(role_reads());
+        reads.extend(principals(desired));
+        reads.extend(self.groups.reads(desired, policy.tenant.owner(), &done));
+        let role_groups = self
+            .groups
+            .groups
+            .values()
+            .filter(|group| group.role_assignable);
+        // Whoever manages a role-assignable group is as good as its members.
+        // Source: "Sensitive actions", user resource type, Graph v1.0.
+        reads.extend(
+            role_groups.flat_map(|group| [group::members(&group.id), group::owners(&group.id)]),
+        );
+        if reads.iter().take(2).all(done) {
+            reads.extend(self.doubtful(desired, policy));
+        }
+        reads.retain(|read| !done(read));
+        reads.sort();
+        reads.dedup_by(|a, b| a.path == b.path);
+        reads
+    }
+
+    /// Returns the look-ups of declared addresses that no guest of ours answers to, and of the
+    /// sponsors of guests.
+    fn doubtful(&self, desired: &Desired, policy: &Policy) -> Vec<Read> {
+        let matching = Matching::new(self, desired, policy);
+        let mut reads = user::lookups(matching.doubtful(desired).into_iter());
+        let sponsors: BTreeSet<_> = self
+            .users
+            .values()
+            .filter(|user| user.is_guest())
+            .filter_map(|user| user.sponsors.as_ref())
+            .flatten()
+            .collect();
+        let sponsors: Vec<_> = sponsors.into_iter().map(String::as_str).collect();
+        reads.extend(sponsors.chunks(15).map(|ids| principals_where(ids, "id")));
+        reads
+    }
+
+    /// Takes in an answer.
+    pub fn absorb(&mut self, read: &Read, answer: Answer) -> Result<(), AbsorbError> {
+        let items = match answer {
+            Answer::Items(items) => items,
+            Answer::Missing => {
+                if let Some(Topic::Group(id)) = &read.about {
+                    self.groups.missing.insert(id.clone());
+                }
+                Vec::new()
+            }
+            Answer::Denied => {
+                self.denied.insert(read.permission.to_owned());
+                Vec::new()
+            }
+        };
+        self.take_in(read, &items).map_err(|source| AbsorbError {
+            path: read.path.clone(),
+            source,
+        })?;
+        self.done.insert(read.path.clone());
+        Ok(())
+    }
+
+    fn take_in(&mut self, read: &Read, items: &[Value]) -> Result<(), DecodeError> {
+        match &read.about {
+            Some(Topic::Organization) => self.organization(items)?,
+            Some(Topic::Users) => {
+                for item in items {
+                    let user = User::decode(item)?;
+                    self.users.insert(user.id.clone(), user);
+                }
+            }
+            Some(Topic::DeletedUsers) => {
+                for item in items {
+                    let user = User::decode(item)?;
+                    self.deleted.insert(user.id.clone(), user);
+                }
+            }
+            // The list of guests knows their sponsors, a look-up does not: the list wins.
+            Some(Topic::LookedUpUsers) => {
+                for item in items {
+                    let user = User::decode(item)?;
+                    if self
+                        .users
+                        .get(&user.id)
+                        .is_none_or(|known| known.sponsors.is_none())
+                    {
+                        self.users.insert(user.id.clone(), user);
+                    }
+                }
+            }
+            Some(Topic::Principals) if read.path.starts_with("/groups") => {
+                let names = items
+                    .iter()
+                    .filter_map(|item| text(item, "id").zip(text(item, "displayName")));
+                self.named_groups.extend(names);
+            }
+            // A principal is read with a few properties only: whoever is known stays as known.
+            Some(Topic::Principals) => {
+                for item in items {
+                    let user = User::decode(item)?;
+                    self.users.entry(user.id.clone()).or_insert(user);
+                }
+            }
+            Some(Topic::Groups | Topic::Group(_) | Topic::RoleGroups) => {
+                self.groups.absorb(items)?
+            }
+            Some(Topic::Members(group)) => {
+                SeenGroups::absorb_edges(&mut self.groups.members, group, items)?
+            }
+            Some(Topic::Owners(group)) => {
+                SeenGroups::absorb_edges(&mut self.groups.owners, group, items)?
+            }
+            Some(Topic::RoleAssignments) => {
+                for item in items {
+                    let edge = text(item, "principalId").zip(text(item, "roleDefinitionId"));
+                    self.role_assignments
+                        .insert(edge.ok_or(DecodeError::Missing("principalId"))?);
+                }
+            }
+            Some(Topic::RoleDefinitions) => {
+                let built_in = items.iter().filter(|item| item["isBuiltIn"] == true);
+                self.roles.extend(
+                    built_in.filter_map(|item| text(item, "id").zip(text(item, "displayName"))),
+                );
+            }
+            None => {}
+        }
+        Ok(())
+    }
+
+    fn organization(&mut self, items: &[Value]) -> Result<(), DecodeError> {
+        let tenant = items.first().ok_or(DecodeError::Missing("organization"))?;
+        self.tenant_id = Some(text(tenant, "id").ok_or(DecodeError::NoId)?);
+        self.tenant_name = text(tenant, "displayName");
+        let domains = tenant["verifiedDomains"]
+            .as_array()
+            .ok_or(DecodeError::Missing("verifiedDomains"))?;
+        self.domains = domains
+            .iter()
+            .filter_map(|domain| text(domain, "name"))
+            .map(|name| crate::policy::domain(&name))
+            .collect();
+        Ok(())
+    }
+
+    /// Returns whether directory roles could be read. If not, nobody can be shown to be without one.
+    pub fn knows_roles(&self) -> bool {
+        role_reads()
+            .iter()
+            .all(|read| self.done.contains(&read.path) && !self.denied.contains(read.permission))
+    }
+
+    /// Returns the tenant's name and id, for people.
+    pub fn tenant_label(&self) -> String {
+        let id = self.tenant_id.as_deref().unwrap_or("unknown");
+        self.tenant_name
+            .as_ref()
+            .map_or_else(|| id.to_owned(), |name| format!("{name} ({id})"))
+    }
+}
+
+fn role_reads() -> [Read; 3] {
+    let permission = "RoleManagement.Read.Directory";
+    let definitions = "/roleManagement/directory/roleDefinitions?$select=id,displayName,isBuiltIn";
+    [
+        Read::list(
+            "/roleManagement/directory/roleAssignments?$select=id,principalId,roleDefinitionId",
+            permission,
+        )
+        .optional()
+        .about(Topic::RoleAssignments),
+        Read::list(definitions, permission)
+            .optional()
+            .about(Topic::RoleDefinitions),
+        group::role_assignable(),
+    ]
+}
+
+/// Returns the reads of every user and group that files refer to: sponsors and owners.
+fn principals(desired: &Desired) -> Vec<Read> {
+    let sponsors = desired
+        .guests
+        .values()
+        .filter_map(|guest| guest.sponsors.as_ref())
+        .flatten();
+    let owners = desired
+        .groups
+        .values()
+        .filter_map(|group| group.owners.as_ref())
+        .flatten();
+    let names: BTreeSet<_> = sponsors
+        .chain(owners)
+        .map(|name| name.to_lowercase())
+        .collect();
+    let (users, groups): (Vec<_>, Vec<_>) = names
+        .iter()
+        .map(String::as_str)
+        .partition(|name| name.contains('@'));
+    let mut reads: Vec<_> = users.chunks(7).map(principals_named).collect();
+    reads.extend(groups.chunks(15).map(|names| {
+        let filter = names
+            .iter()
+            .map(|name| format!("displayName%20eq%20{}", literal(name)))
+            .collect::<Vec<_>>()
+            .join("%20or%20");
+        Read::list(
+            format!("/groups?$filter={filter}&$select=id,displayName&$top=999"),
+            "Group.Read.All",
+        )
+        .about(Topic::Principals)
+    }));
+    reads
+}
+
+const PRINCIPAL: &str = "$select=id,displayName,mail,userPrincipalName,userType,accountEnabled";
+
+fn principals_named(names: &[&str]) -> Read {
+    let clause = |name: &&str| {
+        format!(
+            "mail%20eq%20{0}%20or%20userPrincipalName%20eq%20{0}",
+            literal(name)
+        )
+    };
+    principals_filtered(
+        &names
+            .iter()
+            .map(clause)
+            .collect::<Vec<_>>()
+            .join("%20or%20"),
+    )
+}
+
+fn principals_where(values: &[&str], property: &str) -> Read {
+    let clause = |value: &&str| format!("{property}%20eq%20{}", literal(value));
+    principals_filtered(
+        &values
+            .iter()
+            .map(clause)
+            .collect::<Vec<_>>()
+            .join("%20or%20"),
+    )
+}
+
+fn principals_filtered(filter: &str) -> Read {
+    Read::list(
+        format!("/users?$filter={filter}&{PRINCIPAL}&$top=999"),
+        "User.Read.All",
+    )
+    .about(Topic::Principals)
+}

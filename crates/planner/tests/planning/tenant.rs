@@ -1,0 +1,198 @@
+//! A tenant as a few lines of JSON, and plans against it. It answers the planner's reads the way
+//! Graph documents them; what it is not asked for, it does not tell.
+
+use guestlist_planner::load::{Config, load};
+use guestlist_planner::plan::{Header, Plan, Request, plan};
+use guestlist_planner::render::text;
+use guestlist_planner::request::{Answer, Read};
+use guestlist_planner::snapshot::{Snapshot, Topic};
+use guestlist_planner::yaml::Source;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+/// Users, deleted users, groups and role assignments of one tenant.
+#[derive(Clone, Default)]
+pub struct Tenant {
+    pub users: Vec<Value>,
+    pub deleted: Vec<Value>,
+    pub groups: Vec<Value>,
+    pub roles: Vec<(&'static str, &'static str)>,
+    pub roles_denied: bool,
+}
+
+/// An accepted guest, with what a test says otherwise.
+pub fn guest(id: &str, mail: &str, more: Value) -> Value {
+    let mut user = json!({
+        "id": id, "mail": mail, "userType": "Guest", "creationType": "Invitation", "accountEnabled": true,
+        "userPrincipalName": format!("{}#EXT#@fabrikam.onmicrosoft.example", mail.replace('@', "_")),
+        "externalUserState": "Accepted", "externalUserStateChangeDateTime": "2026-01-10T08:00:00Z",
+        "createdDateTime": "2026-01-01T08:00:00Z", "signInSessionsValidFromDateTime": "2026-01-01T08:00:00Z",
+        "displayName": mail.split('@').next(), "sponsors": [],
+    });
+    for (name, value) in more.as_object().unwrap() {
+        user[name] = value.clone();
+    }
+    user
+}
+
+/// What a stamp looks like in a reply.
+pub fn stamped(text: &str) -> Value {
+    json!({ "extensionAttribute15": format!("guestlist owner=sandbox {text}").trim_end() })
+}
+
+/// A member of the tenant.
+pub fn member(id: &str, mail: &str) -> Value {
+    json!({ "id": id, "mail": mail, "userPrincipalName": mail, "userType": "Member", "accountEnabled": true, "displayName": mail })
+}
+
+impl Tenant {
+    fn answer(&self, read: &Read) -> Answer {
+        let named = |value: &Value, name: &str| {
+            value[name]
+                .as_str()
+                .is_some_and(|text| read.path.to_lowercase().contains(&encoded(text)))
+        };
+        let guests = self.users.iter().filter(|user| user["userType"] == "Guest");
+        match read.about.as_ref().unwrap() {
+            Topic::Organization => Answer::Items(vec![json!({
+                "id": "11111111-1111-1111-1111-111111111111", "displayName": "Fabrikam",
+                "verifiedDomains": [{ "name": "fabrikam.example" }, { "name": "fabrikam.onmicrosoft.example" }],
+            })]),
+            Topic::Users => Answer::Items(guests.cloned().collect()),
+            Topic::DeletedUsers => Answer::Items(self.deleted.clone()),
+            Topic::Principals if read.path.starts_with("/groups") => Answer::Items(
+                self.groups
+                    .iter()
+                    .filter(|group| named(group, "displayName"))
+                    .cloned()
+                    .collect(),
+            ),
+            Topic::LookedUpUsers | Topic::Principals => {
+                let found = self.users.iter().filter(|user| {
+                    named(user, "mail") || named(user, "userPrincipalName") || named(user, "id")
+                });
+                Answer::Items(found.cloned().collect())
+            }
+            Topic::Groups if !read.list => Answer::Missing,
+            Topic::Groups => Answer::Items(
+                self.groups
+                    .iter()
+                    .filter(|group| named(group, "displayName"))
+                    .cloned()
+                    .collect(),
+            ),
+            Topic::Group(id) => self
+                .groups
+                .iter()
+                .find(|group| group["id"] == id.as_str())
+                .map_or(Answer::Missing, |group| Answer::Items(vec![group.clone()])),
+            Topic::Members(id) => self.edges(id, "members"),
+            Topic::Owners(id) => self.edges(id, "owners"),
+            Topic::RoleGroups => Answer::Items(
+                self.groups
+                    .iter()
+                    .filter(|group| group["isAssignableToRole"] == true)
+                    .cloned()
+                    .collect(),
+            ),
+            Topic::RoleAssignments | Topic::RoleDefinitions if self.roles_denied => Answer::Denied,
+            Topic::RoleAssignments => Answer::Items(
+                self.roles
+                    .iter()
+                    .map(|(who, role)| json!({ "principalId": who, "roleDefinitionId": role }))
+                    .collect(),
+            ),
+            Topic::RoleDefinitions => {
+                let roles: std::collections::BTreeSet<_> =
+                    self.roles.iter().map(|(_, role)| role).collect();
+                Answer::Items(
+                    roles
+                        .into_iter()
+                        .map(|role| json!({ "id": role, "displayName": role, "isBuiltIn": true }))
+                        .collect(),
+                )
+            }
+        }
+    }
+
+    fn edges(&self, id: &str, name: &str) -> Answer {
+        let group = self.groups.iter().find(|group| group["id"] == id).unwrap();
+        let ids = group[name].as_array().into_iter().flatten();
+        Answer::Items(ids.map(|id| json!({ "id": id })).collect())
+    }
+
+    /// Reads everything a plan needs, wave by wave.
+    pub fn observe(&self, config: &Config, now: Timestamp) -> Snapshot {
+        let mut snapshot = Snapshot::new(now);
+        loop {
+            let reads = snapshot.wants(&config.desired, &config.policy);
+            if reads.is_empty() {
+                return snapshot;
+            }
+            for read in reads {
+                snapshot.absorb(&read, self.answer(&read)).unwrap();
+            }
+        }
+    }
+
+    /// Plans for a day.
+    pub fn plan(&self, guests: &str, policies: &str, now: &str, request: &Request) -> Plan {
+        let now = instant(now);
+        let config = config(guests, policies, now);
+        let observed = self.observe(&config, now);
+        plan(
+            &config,
+            &observed,
+            now,
+            request,
+            &Header {
+                version: "0.0.0".into(),
+                ..Header::default()
+            },
+        )
+        .0
+    }
+
+    /// Plans for a day and returns what people read, without the header.
+    pub fn planned(&self, guests: &str, policies: &str, now: &str) -> String {
+        let text = text::plan(
+            &self.plan(guests, policies, now, &Request::default()),
+            false,
+        );
+        text.split_once("\n\n").unwrap().1.to_owned()
+    }
+}
+
+fn encoded(text: &str) -> String {
+    guestlist_planner::request::literal(text).to_lowercase()
+}
+
+/// An instant, or the first of a day in UTC.
+pub fn instant(text: &str) -> Timestamp {
+    text.parse()
+        .or_else(|_| format!("{text}T00:00:00Z").parse())
+        .unwrap()
+}
+
+/// A repository of two files. An empty text is no file.
+pub fn config(guests: &str, policies: &str, now: Timestamp) -> Config {
+    let files = [("guests/all.yaml", guests), ("policies/all.yaml", policies)];
+    let sources: Vec<_> = files
+        .into_iter()
+        .filter(|(_, text)| !text.is_empty())
+        .map(|(path, text)| Source {
+            path: path.into(),
+            text: text.into(),
+        })
+        .collect();
+    load(&sources, now).unwrap_or_else(|mistakes| {
+        panic!(
+            "{}",
+            mistakes
+                .iter()
+                .map(|mistake| mistake.show(&sources, false))
+                .collect::<Vec<_>>()
+                .join("\n")
+        )
+    })
+}
