@@ -145,6 +145,8 @@ pub struct Plan {
     pub files: String,
     /// How many steps of each sort there are.
     pub counts: Counts,
+    /// How many guests are ours.
+    pub managed: usize,
     /// What would change, in order.
     pub steps: Vec<Step>,
     /// What a person should know.
@@ -223,19 +225,12 @@ pub fn plan(
     let limits = check(&steps, aim.managed, &config.policy.limits, request.hand);
     findings.sort();
     findings.dedup();
-    let mut counts = Counts {
+    let counts = Counts {
         unchanged: aim.unchanged,
         not_ours: aim.not_ours,
         held_back,
         ..Counts::default()
     };
-    for step in &steps {
-        match step.change {
-            Change::Create { .. } => counts.create += 1,
-            Change::Update { .. } | Change::Act { .. } => counts.change += 1,
-            Change::Delete { .. } => counts.delete += 1,
-        }
-    }
     let mut plan = Plan {
         format_version: FORMAT.to_owned(),
         version: header.version.clone(),
@@ -256,12 +251,13 @@ pub fn plan(
         commit: header.commit.clone(),
         files: config.digest.clone(),
         counts,
+        managed: aim.managed,
         steps,
         findings,
         limits,
         digest: String::new(),
     };
-    plan.digest = plan.compute_digest();
+    plan.recount();
     (plan, aim.ids)
 }
 
@@ -370,6 +366,21 @@ impl Plan {
             .any(|finding| finding.severity == Severity::Error)
     }
 
+    /// Counts the steps, and names the plan anew.
+    fn recount(&mut self) {
+        let count = |wanted: fn(&Change<Object>) -> bool| {
+            self.steps
+                .iter()
+                .filter(|step| wanted(&step.change))
+                .count()
+        };
+        self.counts.create = count(|change| matches!(change, Change::Create { .. }));
+        self.counts.change =
+            count(|change| matches!(change, Change::Update { .. } | Change::Act { .. }));
+        self.counts.delete = count(|change| matches!(change, Change::Delete { .. }));
+        self.digest = self.compute_digest();
+    }
+
     /// Returns the digest over everything else in the plan.
     pub fn compute_digest(&self) -> String {
         let bare = Self {
@@ -382,4 +393,41 @@ impl Plan {
             .map(|byte| format!("{byte:02x}"))
             .collect()
     }
+}
+
+/// Keeps, of a fresh plan, only the steps that a saved one approved: those still wanted, whose
+/// before-state still holds. Returns what was approved and is left out, for people. What is new is
+/// never executed.
+pub fn approved(
+    saved: &Plan,
+    fresh: &mut Plan,
+    limits: &crate::policy::Limits,
+    hand: Hand,
+) -> Vec<String> {
+    let same = |a: &Step, b: &Step| a.address == b.address && a.change == b.change && a.id == b.id;
+    let managed = fresh.managed;
+    let mut left_out = Vec::new();
+    for step in &saved.steps {
+        if fresh.steps.iter().any(|other| same(step, other)) {
+            continue;
+        }
+        // Wanted no more: done already, or the files say otherwise. Unrelated drift spoils nothing.
+        if fresh
+            .steps
+            .iter()
+            .any(|other| other.address == step.address && other.stage == step.stage)
+        {
+            left_out.push(format!(
+                "{}: what is there changed since the plan was approved",
+                step.address
+            ));
+        }
+    }
+    fresh
+        .steps
+        .retain(|step| saved.steps.iter().any(|other| same(step, other)));
+    fresh.limits = check(&fresh.steps, managed, limits, hand);
+    fresh.counts.held_back = 0;
+    fresh.recount();
+    left_out
 }

@@ -68,7 +68,7 @@ impl Tenant {
     }
 }
 
-/// Microsoft's national clouds. Source: "National cloud deployments", Graph.
+/// One of Microsoft's clouds. Tokens do not cross from one to another. Source: "National cloud deployments", Graph.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Cloud {
@@ -98,6 +98,30 @@ impl StampAttribute {
 impl Default for StampAttribute {
     fn default() -> Self {
         Self("extensionAttribute15".to_owned())
+    }
+}
+
+impl Cloud {
+    /// Every cloud.
+    pub const ALL: [Self; 4] = [Self::Global, Self::UsGov, Self::UsGovDod, Self::China];
+
+    /// Returns the root of Microsoft Graph, without version.
+    pub fn graph_root(self) -> &'static str {
+        match self {
+            Self::Global => "https://graph.microsoft.com",
+            Self::UsGov => "https://graph.microsoft.us",
+            Self::UsGovDod => "https://dod-graph.microsoft.us",
+            Self::China => "https://microsoftgraph.chinacloudapi.cn",
+        }
+    }
+
+    /// Returns the authority that issues tokens.
+    pub fn authority(self) -> &'static str {
+        match self {
+            Self::Global => "https://login.microsoftonline.com",
+            Self::UsGov | Self::UsGovDod => "https://login.microsoftonline.us",
+            Self::China => "https://login.chinacloudapi.cn",
+        }
     }
 }
 

@@ -82,11 +82,8 @@ pub struct Snapshot {
 
 /// An answer that cannot be taken in.
 #[derive(Debug, Error)]
-#[error("the answer to {path} is not what Graph documents")]
-pub struct AbsorbError {
-    path: String,
-    source: DecodeError,
-}
+#[error("the answer is not what Graph documents: {0}")]
+pub struct AbsorbError(#[from] DecodeError);
 
 impl Snapshot {
     /// Returns a snapshot that has seen nothing yet.
@@ -112,7 +109,7 @@ impl Snapshot {
     /// after each wave until there are none: later reads follow from earlier answers.
     pub fn wants(&self, desired: &Desired, policy: &Policy) -> Vec<Read> {
         let done = |read: &Read| self.done.contains(&read.path);
-        let mut reads = user::reads();
+        let mut reads = user::reads().to_vec();
         reads.push(
             Read::list(
                 "/organization?$select=id,displayName,verifiedDomains",
@@ -174,10 +171,7 @@ impl Snapshot {
                 Vec::new()
             }
         };
-        self.take_in(read, &items).map_err(|source| AbsorbError {
-            path: read.path.clone(),
-            source,
-        })?;
+        self.take_in(read, &items)?;
         self.done.insert(read.path.clone());
         Ok(())
     }

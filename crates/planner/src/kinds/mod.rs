@@ -116,7 +116,7 @@ pub enum Stage {
     Delete,
     /// Bring people in and keep them current.
     Admit,
-    /// Give access.
+    /// Give access, and say who vouches.
     Grant,
 }
 

@@ -48,7 +48,7 @@ impl Kind for Sponsor {
         match change {
             // A guest has at most five: the old ones make room for the new.
             Change::Delete { .. } => Stage::Strip,
-            _ => Stage::Admit,
+            _ => Stage::Grant,
         }
     }
 

@@ -41,6 +41,12 @@ fn deed(change: &Change<Object>) -> Option<&'static str> {
     }
 }
 
+/// Returns what a step is called: the object, and what happens to it where that is not plain.
+pub fn title(step: &Step) -> String {
+    let object = printable(&step.address.to_string());
+    deed(&step.change).map_or_else(|| object.clone(), |deed| format!("{object}: {deed}"))
+}
+
 /// Returns a reason: where it stands, or what it is and where it stands.
 fn reason(because: &Because) -> String {
     let text = printable(&because.text);

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 use jiff::tz::TimeZone;
 
-use super::{deed, reason, sign, value};
+use super::{reason, sign, title, value};
 use crate::finding::{Finding, Severity};
 use crate::kinds::Change;
 use crate::limits::Exceeded;
@@ -74,9 +74,7 @@ fn header(out: &mut String, plan: &Plan, paint: &Paint) -> std::fmt::Result {
 
 fn step(out: &mut String, step: &Step, paint: &Paint) -> std::fmt::Result {
     let sign = sign(step);
-    let object = printable(&step.address.to_string());
-    let what =
-        deed(&step.change).map_or_else(|| object.clone(), |deed| format!("{object}: {deed}"));
+    let what = title(step);
     let gap = REASON.saturating_sub(what.chars().count() + 2).max(2);
     writeln!(
         out,

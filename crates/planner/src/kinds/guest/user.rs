@@ -259,17 +259,24 @@ fn select() -> String {
 }
 
 /// Returns the reads of all guests and of all deleted users.
-pub(crate) fn reads() -> Vec<Read> {
-    let select = select();
+pub(crate) fn reads() -> [Read; 2] {
     let guests = format!(
-        "/users?$filter=userType%20eq%20%27Guest%27&{select}&$expand=sponsors($select=id)&$top=999"
+        "/users?$filter=userType%20eq%20%27Guest%27&{}&$expand=sponsors($select=id)&$top=999",
+        select()
     );
-    let deleted =
-        format!("/directory/deletedItems/microsoft.graph.user?{select},deletedDateTime&$top=999");
-    vec![
+    [
         Read::list(guests, "User.Read.All").about(Topic::Users),
-        Read::list(deleted, "User.Read.All").about(Topic::DeletedUsers),
+        deleted(),
     ]
+}
+
+/// Returns the read of all deleted users that can be restored.
+pub fn deleted() -> Read {
+    let path = format!(
+        "/directory/deletedItems/microsoft.graph.user?{},deletedDateTime&$top=999",
+        select()
+    );
+    Read::list(path, "User.Read.All").about(Topic::DeletedUsers)
 }
 
 /// How many addresses fit into one filter of 15 clauses, at five clauses each.

@@ -1,0 +1,162 @@
+//! `apply`: plans, shows, asks, executes, and says what became of each step.
+
+use std::io::{IsTerminal, Write};
+use std::time::Duration;
+
+use guestlist_planner::plan::{Plan, Step, approved};
+use guestlist_planner::render::title;
+use guestlist_planner::safe::printable;
+use guestlist_tenant::apply::{Options, Outcome, Report};
+use jiff::Timestamp;
+
+use crate::args::{ApplyArgs, Common, Format, print};
+use crate::connection::connect;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::journal::FileJournal;
+use crate::{files, keep, planning, showing};
+
+pub(crate) async fn apply(
+    common: &Common,
+    args: &ApplyArgs,
+    now: Timestamp,
+) -> Result<Exit, Failure> {
+    let config = files::config(&common.dir, now)?;
+    let saved = args.plan.as_deref().map(showing::saved).transpose()?;
+    let _lock = keep::lock(&common.dir)?;
+    let connection = connect(&common.dir, &config, common.auth.as_deref()).await?;
+    let snapshot = guestlist_tenant::observe(&connection.client, &config, now).await?;
+    let (mut plan, ids) =
+        planning::make(common, &config, &snapshot, now, now, &args.choice.request())?;
+    let mut left_out = Vec::new();
+    if let Some(saved) = &saved {
+        if saved.tenant != plan.tenant {
+            let message = format!(
+                "the plan is for tenant {}, this is {}",
+                saved.tenant, plan.tenant
+            );
+            return Err(Failure::plain(message, "plan anew for this tenant"));
+        }
+        left_out = approved(
+            saved,
+            &mut plan,
+            &config.policy.limits,
+            args.choice.request().hand,
+        );
+    }
+    planning::show(common, &plan, Format::Text);
+    for text in &left_out {
+        print(&format!("left out: {}\n", printable(text)));
+    }
+    if plan.is_refused() {
+        return Ok(Exit::Refused);
+    }
+    let blocked = plan.has_errors() || !left_out.is_empty();
+    if plan.steps.is_empty() {
+        return Ok(if blocked { Exit::Partly } else { Exit::Done });
+    }
+    if !args.yes && !agreed(&plan)? {
+        return Ok(Exit::Error);
+    }
+    let mut journal = FileJournal::begin(&common.dir, &plan)?;
+    let options = Options {
+        stamp: config.policy.tenant.stamp.as_str().to_owned(),
+        now,
+        settle: Duration::from_secs(args.settle),
+    };
+    let mut done = 0;
+    let total = plan.steps.len();
+    let mut progress = |step: &Step, outcome: &Outcome| {
+        done += 1;
+        eprintln!("[{done}/{total}] {}", line(step, outcome));
+    };
+    let report = guestlist_tenant::apply::apply(
+        &connection.client,
+        &plan,
+        ids,
+        options,
+        &mut journal,
+        &mut progress,
+    )
+    .await;
+    result(&report);
+    Ok(if report.is_complete() && !blocked {
+        Exit::Done
+    } else {
+        Exit::Partly
+    })
+}
+
+/// Asks whether to go on. Without a terminal nobody could answer.
+fn agreed(plan: &Plan) -> Result<bool, Failure> {
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::plain(
+            "nobody is there to agree: stdin is no terminal",
+            "run with --yes to apply without asking",
+        ));
+    }
+    let name = plan.tenant_name.as_deref().unwrap_or(&plan.tenant);
+    eprint!(
+        "\nApply these {} steps to {}? Only `yes` is taken for an answer: ",
+        plan.steps.len(),
+        printable(name)
+    );
+    let _ = std::io::stderr().flush();
+    let mut answer = String::new();
+    std::io::stdin()
+        .read_line(&mut answer)
+        .map_err(Failure::file("stdin"))?;
+    let agreed = answer.trim() == "yes";
+    if !agreed {
+        eprintln!("Nothing was changed.");
+    }
+    Ok(agreed)
+}
+
+fn line(step: &Step, outcome: &Outcome) -> String {
+    let what = title(step);
+    match outcome {
+        Outcome::Done => format!("done     {what}"),
+        Outcome::Failed { .. } => format!("failed   {what}"),
+        Outcome::Skipped(why) => format!("skipped  {what}: {}", printable(why)),
+    }
+}
+
+/// Prints how the run went.
+fn result(report: &Report) {
+    let (done, failed, skipped) = report.counts();
+    let mut text = String::from("\n");
+    for (step, outcome) in &report.outcomes {
+        match outcome {
+            Outcome::Done => {}
+            Outcome::Failed { message, hint } => {
+                text += &format!("error: {}\n", printable(message));
+                text += &hint
+                    .as_ref()
+                    .map(|hint| format!("  hint: {}\n", printable(hint)))
+                    .unwrap_or_default();
+            }
+            Outcome::Skipped(why) => {
+                text += &format!(
+                    "skipped: {}: {}\n",
+                    printable(&step.address.to_string()),
+                    printable(why)
+                )
+            }
+        }
+    }
+    for address in &report.unsettled {
+        text += &format!(
+            "warning: {} was created and cannot be read back yet: plan again later\n",
+            printable(&address.to_string())
+        );
+    }
+    if let Some(why) = &report.stopped {
+        text += &format!("error: the run stopped: {}\n", printable(why));
+    }
+    text += &format!("{done} done, {failed} failed, {skipped} skipped.");
+    if failed + skipped > 0 {
+        text += " Planning again is safe.";
+    }
+    print(&format!("{}\n", text.trim_start_matches('\n')));
+}

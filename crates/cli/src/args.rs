@@ -1,0 +1,280 @@
+//! The command line: what people may type, and which command it starts.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use guestlist_planner::limits::Hand;
+use guestlist_planner::plan::Request;
+use jiff::Timestamp;
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::{applying, observing, planning, sandbox, showing, validating};
+
+/// Keeps the external guests of a Microsoft Entra ID tenant as YAML in git.
+#[derive(Debug, Parser)]
+#[command(
+    name = "guestlist",
+    version,
+    max_term_width = 100,
+    after_help = "Exit codes: 0 done or nothing to do, 1 error, 2 changes are pending (--detailed-exitcode), 3 refused by a limit, 4 partly applied."
+)]
+struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Common {
+    /// The repository: the folder that holds guests/ and policies/.
+    #[arg(short = 'C', value_name = "DIR", default_value = ".", global = true)]
+    pub(crate) dir: PathBuf,
+    /// When to use colours.
+    #[arg(long, value_enum, default_value_t = When::Auto, global = true)]
+    color: When,
+    /// How to sign in, instead of what the environment says.
+    #[arg(long, value_name = "NAME", global = true)]
+    pub(crate) auth: Option<String>,
+    /// Say more: -v what is read and written, -vv every request.
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    verbose: u8,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+impl Common {
+    /// Returns whether a stream gets colours.
+    pub(crate) fn color(&self, terminal: bool) -> bool {
+        match self.color {
+            When::Always => true,
+            When::Never => false,
+            When::Auto => {
+                terminal
+                    && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+                    && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+            }
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check the files, offline.
+    Validate,
+    /// Show what would change. Reads the tenant, never writes to it.
+    Plan(PlanArgs),
+    /// Plan, show, ask, execute; with a saved PLAN, execute only what was approved.
+    Apply(ApplyArgs),
+    /// Print a saved plan.
+    Show {
+        /// The file that `plan --out` wrote.
+        plan: PathBuf,
+        /// How to print it.
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
+    /// Save what the tenant has, for `plan --observed`. It is personal data.
+    Observe {
+        /// The file to write; without it, stdout.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// The embedded tenant.
+    #[command(subcommand)]
+    Sandbox(SandboxCommand),
+}
+
+/// How to print a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// What changes what is planned.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Choice {
+    /// Only this guest.
+    #[arg(long, value_name = "MAIL")]
+    only: Option<String>,
+    /// Do everything but what takes something away.
+    #[arg(long)]
+    no_removals: bool,
+    /// Lift `limits.removals` up to N guests, for this run.
+    #[arg(long, value_name = "N")]
+    allow_removals: Option<usize>,
+    /// Lift `limits.expiries` up to N guests, for this run.
+    #[arg(long, value_name = "N")]
+    allow_expiries: Option<usize>,
+    /// Make declared guests ours that carry OWNER's stamp.
+    #[arg(long, value_name = "OWNER")]
+    take_over: Option<String>,
+    /// Move the stamps of declared guests from this attribute to `tenant.stamp`.
+    #[arg(long, value_name = "ATTRIBUTE")]
+    stamp_was: Option<String>,
+}
+
+impl Choice {
+    pub(crate) fn request(&self) -> Request {
+        Request {
+            hand: Hand {
+                removals: self.allow_removals,
+                expiries: self.allow_expiries,
+            },
+            only: self.only.clone(),
+            no_removals: self.no_removals,
+            take_over: self.take_over.clone(),
+            moved_from: self.stamp_was.clone(),
+        }
+    }
+}
+
+/// `plan`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    pub(crate) choice: Choice,
+    /// Plan as of another day: an instant (RFC 3339), a day, or +30d.
+    #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
+    pub(crate) at: Option<String>,
+    /// Plan against a saved snapshot, without credentials.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) observed: Option<PathBuf>,
+    /// Save the plan, for review and `apply PLAN`. It is personal data.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// How to print it.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+    /// Exit with 2 when changes are pending.
+    #[arg(long)]
+    pub(crate) detailed_exitcode: bool,
+}
+
+/// `apply`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ApplyArgs {
+    #[command(flatten)]
+    pub(crate) choice: Choice,
+    /// The file that `plan --out` wrote: only its steps are executed.
+    pub(crate) plan: Option<PathBuf>,
+    /// Do not ask.
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// How long to wait for what was just created to become usable, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    pub(crate) settle: u64,
+}
+
+/// `sandbox`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SandboxCommand {
+    /// Serve the embedded tenant on loopback until stopped.
+    Serve(ServeArgs),
+    /// Forget it: the next use begins anew.
+    Reset,
+}
+
+/// `sandbox serve`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ServeArgs {
+    /// The port; 0 takes a free one.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) port: u16,
+    /// Serve over TLS and write the CA's certificate here, for SSL_CERT_FILE.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls: Option<PathBuf>,
+    /// How many seconds a new object takes to show everywhere.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0.0)]
+    pub(crate) replication: f64,
+    /// How many milliseconds every answer takes.
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    pub(crate) latency: u64,
+}
+
+/// Runs the command that was asked for.
+pub(crate) fn run() -> Exit {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Help and version are what was asked for; anything else is an error, also for exit codes.
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() {
+                Exit::Error
+            } else {
+                Exit::Done
+            };
+        }
+    };
+    let color = cli.common.color(std::io::stderr().is_terminal());
+    log(cli.common.verbose, color);
+    match start(&cli) {
+        Ok(exit) => exit,
+        Err(failure) => {
+            failure.print(color);
+            Exit::Error
+        }
+    }
+}
+
+fn start(cli: &Cli) -> Result<Exit, Failure> {
+    let now = now();
+    let common = &cli.common;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::file("the runtime"))?;
+    match &cli.command {
+        Command::Validate => validating::validate(common, now),
+        Command::Plan(args) => runtime.block_on(planning::plan(common, args, now)),
+        Command::Apply(args) => runtime.block_on(applying::apply(common, args, now)),
+        Command::Show { plan, format } => showing::show(common, plan, *format),
+        Command::Observe { out } => {
+            runtime.block_on(observing::observe(common, out.as_deref(), now))
+        }
+        Command::Sandbox(SandboxCommand::Serve(args)) => {
+            runtime.block_on(sandbox::serve(common, args))
+        }
+        Command::Sandbox(SandboxCommand::Reset) => sandbox::reset(common),
+    }
+}
+
+/// Returns the instant it is, to the second: stamps and plans know no finer one.
+fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_second(now.as_second()).unwrap_or(now)
+}
+
+fn log(verbose: u8, color: bool) {
+    let level = match verbose {
+        0 => LevelFilter::WARN,
+        1 => LevelFilter::INFO,
+        _ => LevelFilter::DEBUG,
+    };
+    let filter = tracing_subscriber::EnvFilter::new(format!(
+        "error,guestlist_tenant={level},guestlist={level}"
+    ));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(color)
+        .with_target(false)
+        .init();
+}
+
+/// Prints to stdout. A reader that has gone away, such as `head`, is no error.
+pub(crate) fn print(text: &str) {
+    let _ = std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes());
+}

@@ -1,0 +1,127 @@
+//! The way to a tenant: the embedded one, or a real one by whatever credential the environment
+//! names.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use guestlist_planner::load::Config;
+use guestlist_planner::snapshot::Snapshot;
+use guestlist_sandbox::{Sandbox, Server, serve};
+use guestlist_tenant::auth::{self, Endpoint};
+use guestlist_tenant::transport::{HttpTransport, Url, sign_in_client};
+use guestlist_tenant::{Client, ClientOptions};
+
+use crate::failure::Failure;
+use crate::keep;
+
+/// How many HTTP requests may be under way at once.
+const CONCURRENCY: usize = 8;
+
+/// A client, and the embedded tenant as long as it is served.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) client: Client,
+    _server: Option<Server>,
+}
+
+/// Returns where the embedded tenant keeps its state.
+pub(crate) fn sandbox_state(root: &Path) -> Result<PathBuf, Failure> {
+    Ok(keep::folder(root)?.join("sandbox.json"))
+}
+
+/// Connects to the tenant that the files are for.
+pub(crate) async fn connect(
+    root: &Path,
+    config: &Config,
+    named: Option<&str>,
+) -> Result<Connection, Failure> {
+    if config.policy.tenant.is_sandbox() {
+        embedded(root).await
+    } else {
+        real(config, named).await
+    }
+}
+
+async fn embedded(root: &Path) -> Result<Connection, Failure> {
+    let sandbox = Sandbox::open(&sandbox_state(root)?)?;
+    let token = sandbox.token();
+    let address = ([127, 0, 0, 1], 0).into();
+    let server = serve(sandbox, address, None)
+        .await
+        .map_err(Failure::file("the sandbox"))?;
+    let graph_root = parse(&server.graph_url)?;
+    let transport = Arc::new(HttpTransport::new(&graph_root, None)?);
+    let scope = format!("{}/.default", server.graph_url);
+    let credential = auth::constant(token);
+    let client = Client::new(ClientOptions {
+        graph_root,
+        scope,
+        credential,
+        transport,
+        concurrency: CONCURRENCY,
+    });
+    Ok(Connection {
+        client,
+        _server: Some(server),
+    })
+}
+
+async fn real(config: &Config, named: Option<&str>) -> Result<Connection, Failure> {
+    let tenant = &config.policy.tenant;
+    let env = |name: &str| std::env::var(name).ok();
+    let terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let choice = auth::choose(&env, named, terminal, Some(&tenant.id))?;
+    eprintln!("signing in with {choice}");
+    let ca = std::env::var_os("SSL_CERT_FILE")
+        .filter(|path| !path.is_empty())
+        .map(PathBuf::from);
+    let Endpoint {
+        graph_root,
+        scope,
+        authority,
+    } = Endpoint::new(&env, tenant.cloud)?;
+    let credential = choice.credential(&authority, &sign_in_client(ca.as_deref())?)?;
+    let transport = Arc::new(HttpTransport::new(&graph_root, ca.as_deref())?);
+    let client = Client::new(ClientOptions {
+        graph_root,
+        scope,
+        credential,
+        transport,
+        concurrency: CONCURRENCY,
+    });
+    client.sign_in().await?;
+    Ok(Connection {
+        client,
+        _server: None,
+    })
+}
+
+fn parse(url: &str) -> Result<Url, Failure> {
+    Url::parse(url).map_err(|error| Failure::Plain {
+        message: format!("{url}: {error}"),
+        hint: None,
+    })
+}
+
+/// Refuses to plan for one tenant against another.
+pub(crate) fn right_tenant(config: &Config, snapshot: &Snapshot) -> Result<(), Failure> {
+    let tenant = &config.policy.tenant;
+    let named = tenant.id.to_lowercase();
+    let is_it = snapshot
+        .tenant_id
+        .as_ref()
+        .is_some_and(|id| id.to_lowercase() == named)
+        || snapshot.domains.contains(&named);
+    if tenant.is_sandbox() || is_it {
+        return Ok(());
+    }
+    let message = format!(
+        "`tenant.id` is {}, but this is {}",
+        tenant.id,
+        snapshot.tenant_label()
+    );
+    Err(Failure::plain(
+        message,
+        "the credential, or the snapshot, is for another tenant",
+    ))
+}

@@ -1,0 +1,82 @@
+//! What stops a command, in words for people: what was wrong, and what to do next.
+
+use std::path::PathBuf;
+
+use guestlist_planner::safe::printable;
+use guestlist_planner::yaml::{Mistake, Source};
+
+/// Why a command stopped.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The files are not right.
+    #[error("{} in the files; nothing was planned", mistakes(.0.len()))]
+    Mistakes(Vec<Mistake>, Vec<Source>),
+    /// Graph, or the way there.
+    #[error("{0}")]
+    Tenant(#[from] guestlist_tenant::Error),
+    /// No credential.
+    #[error("{0}")]
+    Auth(#[from] guestlist_tenant::auth::AuthError),
+    /// The embedded tenant.
+    #[error("the sandbox: {0}")]
+    Sandbox(#[from] guestlist_sandbox::SandboxError),
+    /// A file that the program reads or writes.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What happened.
+        source: std::io::Error,
+    },
+    /// Anything else that a person should put right.
+    #[error("{message}")]
+    Plain {
+        /// What is wrong.
+        message: String,
+        /// What to do.
+        hint: Option<String>,
+    },
+}
+
+fn mistakes(count: usize) -> String {
+    if count == 1 {
+        "1 mistake".to_owned()
+    } else {
+        format!("{count} mistakes")
+    }
+}
+
+impl Failure {
+    /// Returns a failure with what to do about it.
+    pub(crate) fn plain(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Plain {
+            message: message.into(),
+            hint: Some(hint.into()),
+        }
+    }
+
+    /// Returns a function that says which file an I/O error is about.
+    pub(crate) fn file(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::File { path, source }
+    }
+
+    /// Prints the failure on stderr.
+    pub(crate) fn print(&self, color: bool) {
+        if let Self::Mistakes(mistakes, sources) = self {
+            for mistake in mistakes {
+                eprintln!("{}\n", mistake.show(sources, color));
+            }
+        }
+        eprintln!("error: {}", printable(&self.to_string()));
+        let hint = match self {
+            Self::Tenant(error) => error.hint(),
+            Self::Auth(error) => error.hint(),
+            Self::Plain { hint, .. } => hint.clone(),
+            _ => None,
+        };
+        for line in hint.iter().flat_map(|hint| hint.lines()) {
+            eprintln!("hint: {}", printable(line));
+        }
+    }
+}

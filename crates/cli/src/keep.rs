@@ -1,0 +1,60 @@
+//! What the program keeps, all of it in `.guestlist/` below the repository, readable by its owner
+//! only: it is personal data. Also writes the files that people name with `--out`.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use crate::failure::Failure;
+
+/// Returns the folder in which everything is kept, made if need be.
+pub(crate) fn folder(root: &Path) -> Result<PathBuf, Failure> {
+    let path = root.join(".guestlist");
+    std::fs::create_dir_all(&path).map_err(Failure::file(&path))?;
+    Ok(path)
+}
+
+/// Writes a file that only its owner can read: whole or not at all.
+pub(crate) fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let save = || {
+        // A temporary file is made with mode 0600.
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(text.as_bytes())?;
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        Ok(())
+    };
+    save().map_err(Failure::file(path))
+}
+
+/// Opens a new file that only its owner can read, for lines to be added.
+pub(crate) fn append(path: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// Holds the folder for one apply, until dropped.
+#[derive(Debug)]
+pub(crate) struct Lock(
+    #[expect(dead_code, reason = "the lock lasts as long as the file is open")] File,
+);
+
+/// Locks the folder, or says that another apply is under way.
+pub(crate) fn lock(root: &Path) -> Result<Lock, Failure> {
+    let path = folder(root)?.join("lock");
+    let file = append(&path).map_err(Failure::file(&path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Lock(file)),
+        Err(_) => Err(Failure::plain(
+            "another apply is under way in this folder",
+            "wait until it has ended; the lock goes with its process",
+        )),
+    }
+}

@@ -1,0 +1,19 @@
+//! The `guestlist` command. Each command is a file of its own; this only starts the one asked for.
+
+mod applying;
+mod args;
+mod connection;
+mod exit;
+mod failure;
+mod files;
+mod journal;
+mod keep;
+mod observing;
+mod planning;
+mod sandbox;
+mod showing;
+mod validating;
+
+fn main() -> std::process::ExitCode {
+    args::run().into()
+}

@@ -1,0 +1,57 @@
+//! `observe`: saves what the tenant has.
+
+use std::path::Path;
+
+use guestlist_planner::snapshot::{FORMAT, Snapshot};
+use jiff::Timestamp;
+
+use crate::args::{Common, print};
+use crate::connection::{connect, right_tenant};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::{files, keep};
+
+pub(crate) async fn observe(
+    common: &Common,
+    out: Option<&Path>,
+    now: Timestamp,
+) -> Result<Exit, Failure> {
+    let config = files::config(&common.dir, now)?;
+    let connection = connect(&common.dir, &config, common.auth.as_deref()).await?;
+    let snapshot = guestlist_tenant::observe(&connection.client, &config, now).await?;
+    right_tenant(&config, &snapshot)?;
+    let mut text = serde_json::to_string(&snapshot).map_err(|error| Failure::Plain {
+        message: format!("the snapshot cannot be written: {error}"),
+        hint: None,
+    })?;
+    text.push('\n');
+    match out {
+        Some(path) => keep::write(path, &text)?,
+        None => print(&text),
+    }
+    Ok(Exit::Done)
+}
+
+/// Reads a saved snapshot.
+pub(crate) fn saved(path: &Path) -> Result<Snapshot, Failure> {
+    let text = std::fs::read_to_string(path).map_err(Failure::file(path))?;
+    let unreadable = |why: String| {
+        Failure::plain(
+            format!("{}: {why}", path.display()),
+            "make it anew with `guestlist observe --out FILE`",
+        )
+    };
+    let value: serde_json::Value = serde_json::from_str(&text)
+        .map_err(|error| unreadable(format!("this is no snapshot: {error}")))?;
+    match value["format"].as_u64() {
+        Some(format) if format <= u64::from(FORMAT) => {}
+        Some(format) => {
+            return Err(unreadable(format!(
+                "format {format} is newer than this version reads"
+            )));
+        }
+        None => return Err(unreadable("this is no snapshot".to_owned())),
+    }
+    serde_json::from_value(value)
+        .map_err(|error| unreadable(format!("this is no snapshot: {error}")))
+}

@@ -1,0 +1,131 @@
+//! `plan`: shows what would change.
+
+use std::io::IsTerminal;
+use std::path::Path;
+use std::process::Command;
+
+use guestlist_planner::address::Ids;
+use guestlist_planner::load::Config;
+use guestlist_planner::plan::{Header, Plan, Request, plan as decide};
+use guestlist_planner::render;
+use guestlist_planner::snapshot::Snapshot;
+use guestlist_planner::time::{Days, Until, days_after, first_instant};
+use jiff::Timestamp;
+
+use crate::args::{Common, Format, PlanArgs, print};
+use crate::connection::{connect, right_tenant};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::{files, keep, observing};
+
+pub(crate) async fn plan(
+    common: &Common,
+    args: &PlanArgs,
+    now: Timestamp,
+) -> Result<Exit, Failure> {
+    let config = files::config(&common.dir, now)?;
+    let at = args
+        .at
+        .as_deref()
+        .map_or(Ok(now), |when| instant(when, &config, now))?;
+    let snapshot = match &args.observed {
+        Some(path) => saved(path, &config)?,
+        None => {
+            let connection = connect(&common.dir, &config, common.auth.as_deref()).await?;
+            guestlist_tenant::observe(&connection.client, &config, now).await?
+        }
+    };
+    let (plan, _) = make(common, &config, &snapshot, at, now, &args.choice.request())?;
+    if let Some(path) = &args.out {
+        keep::write(path, &render::json(&plan))?;
+    }
+    show(common, &plan, args.format);
+    Ok(match () {
+        () if plan.is_refused() => Exit::Refused,
+        () if args.detailed_exitcode && !plan.is_empty() => Exit::Pending,
+        () => Exit::Done,
+    })
+}
+
+/// Reads a saved snapshot and refuses one that does not answer all that these files ask.
+fn saved(path: &Path, config: &Config) -> Result<Snapshot, Failure> {
+    let snapshot = observing::saved(path)?;
+    let open = snapshot.wants(&config.desired, &config.policy);
+    match open.first() {
+        None => Ok(snapshot),
+        Some(read) => Err(Failure::plain(
+            format!(
+                "{}: the snapshot does not cover these files: GET {} is not in it",
+                path.display(),
+                read.path
+            ),
+            "make it anew with `guestlist observe --out FILE`: what was not read is not taken for absent",
+        )),
+    }
+}
+
+/// Plans, for `plan` and `apply` alike.
+pub(crate) fn make(
+    common: &Common,
+    config: &Config,
+    snapshot: &Snapshot,
+    at: Timestamp,
+    now: Timestamp,
+    request: &Request,
+) -> Result<(Plan, Ids), Failure> {
+    right_tenant(config, snapshot)?;
+    let header = Header {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        commit: commit(&common.dir),
+        planned_at: Some(now),
+    };
+    Ok(decide(config, snapshot, at, request, &header))
+}
+
+/// Prints a plan on stdout.
+pub(crate) fn show(common: &Common, plan: &Plan, format: Format) {
+    match format {
+        Format::Text => print(&render::text::plan(
+            plan,
+            common.color(std::io::stdout().is_terminal()),
+        )),
+        Format::Json => print(&render::json(plan)),
+    }
+}
+
+/// Reads `--at`: an instant, a day, or a number of days from now.
+fn instant(when: &str, config: &Config, now: Timestamp) -> Result<Timestamp, Failure> {
+    let zone = &config.policy.tenant.time_zone;
+    if let Some(days) = when.strip_prefix('+') {
+        let days: Days = days.parse().map_err(|_| unreadable(when))?;
+        return Ok(days_after(now, days, zone));
+    }
+    match when.parse() {
+        Ok(Until::Day(day)) => Ok(first_instant(day, zone)),
+        Ok(Until::Instant(instant)) => Ok(instant),
+        Err(_) => Err(unreadable(when)),
+    }
+}
+
+fn unreadable(when: &str) -> Failure {
+    Failure::plain(
+        format!("--at {when}: unreadable"),
+        "write an instant (2026-12-31T18:00:00+02:00), a day (2026-12-31) or a number of days (+30d)",
+    )
+}
+
+/// Returns the commit of the files, if they are in git.
+fn commit(folder: &Path) -> Option<String> {
+    let output = Command::new("git")
+        .arg("-C")
+        .arg(folder)
+        .args(["rev-parse", "HEAD"])
+        .output()
+        .ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    output
+        .status
+        .success()
+        .then(|| text.trim().to_owned())
+        .filter(|text| !text.is_empty())
+}

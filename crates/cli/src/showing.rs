@@ -1,0 +1,46 @@
+//! `show`: prints a saved plan.
+
+use std::path::Path;
+
+use guestlist_planner::plan::{FORMAT, Plan};
+
+use crate::args::{Common, Format};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::planning;
+
+pub(crate) fn show(common: &Common, path: &Path, format: Format) -> Result<Exit, Failure> {
+    planning::show(common, &saved(path)?, format);
+    Ok(Exit::Done)
+}
+
+/// Reads a saved plan; refuses one of a newer format, and one that was altered.
+pub(crate) fn saved(path: &Path) -> Result<Plan, Failure> {
+    let text = std::fs::read_to_string(path).map_err(Failure::file(path))?;
+    let refused = |why: String| {
+        Failure::plain(
+            format!("{}: {why}", path.display()),
+            "make it anew with `guestlist plan --out FILE`",
+        )
+    };
+    let value: serde_json::Value = serde_json::from_str(&text)
+        .map_err(|error| refused(format!("this is no plan: {error}")))?;
+    let major = |version: &str| version.split('.').next().map(str::to_owned);
+    match value["formatVersion"].as_str() {
+        Some(version) if major(version) == major(FORMAT) => {}
+        Some(version) => {
+            return Err(refused(format!(
+                "format {version} is not one this version reads"
+            )));
+        }
+        None => return Err(refused("this is no plan".to_owned())),
+    }
+    let plan: Plan = serde_json::from_value(value)
+        .map_err(|error| refused(format!("this is no plan: {error}")))?;
+    if plan.digest != plan.compute_digest() {
+        return Err(refused(
+            "the plan was altered: its digest does not fit".to_owned(),
+        ));
+    }
+    Ok(plan)
+}

@@ -1,0 +1,471 @@
+//! Executes a plan and decides nothing: sends what the kinds say, joined and in order, and reports
+//! what became of each step. One failed step does not stop independent ones.
+
+mod chain;
+mod look;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use futures::future::join_all;
+use guestlist_planner::address::{Address, Ids};
+use guestlist_planner::kinds::{Change, Cx, Object, Stage};
+use guestlist_planner::plan::{Plan, Step};
+use guestlist_planner::request::Request;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::client::{BATCH, Client, Reply};
+use crate::error::Error;
+use chain::{Chain, Unit};
+
+/// How much is sent before answers are looked at again.
+const ROUND: usize = 4 * BATCH;
+
+/// What a run needs besides the plan.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The attribute that carries the stamp.
+    pub stamp: String,
+    /// The instant to write into stamps.
+    pub now: Timestamp,
+    /// How long what was just created may take to become usable.
+    pub settle: Duration,
+}
+
+/// What became of a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Graph confirmed it, or it was so already.
+    Done,
+    /// It failed; planning again is safe.
+    Failed {
+        /// What was refused, and how.
+        message: String,
+        /// What to do about it.
+        hint: Option<String>,
+    },
+    /// It was left out; says why.
+    Skipped(String),
+}
+
+/// One line of the journal: before a write and after it. It never holds a body, a token or a
+/// redeem link.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Entry<'a> {
+    /// When.
+    pub at: Timestamp,
+    /// `intent` or `outcome`.
+    pub phase: &'static str,
+    /// What is changed.
+    pub address: String,
+    /// The verb and path.
+    pub request: String,
+    /// Why.
+    pub because: &'a str,
+    /// How it went, on an outcome.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result: Option<String>,
+    /// Graph's id of the request, on an outcome.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+}
+
+/// Keeps the journal. A line must be safe on disk when the call returns.
+pub trait Journal {
+    /// Adds lines.
+    fn write(&mut self, entries: &[Entry<'_>]) -> std::io::Result<()>;
+}
+
+/// How a run went.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// What became of each step, in the order of the plan.
+    pub outcomes: Vec<(Step, Outcome)>,
+    /// What was created and cannot be read back yet.
+    pub unsettled: Vec<Address>,
+    /// Why the run stopped early, if it did.
+    pub stopped: Option<String>,
+}
+
+impl Report {
+    /// Returns how many steps came to each end: done, failed, skipped.
+    pub fn counts(&self) -> (usize, usize, usize) {
+        let count = |wanted: fn(&Outcome) -> bool| {
+            self.outcomes
+                .iter()
+                .filter(|(_, outcome)| wanted(outcome))
+                .count()
+        };
+        (
+            count(|outcome| *outcome == Outcome::Done),
+            count(|outcome| matches!(outcome, Outcome::Failed { .. })),
+            count(|outcome| matches!(outcome, Outcome::Skipped(_))),
+        )
+    }
+
+    /// Returns whether every step was done.
+    pub fn is_complete(&self) -> bool {
+        self.stopped.is_none()
+            && self
+                .outcomes
+                .iter()
+                .all(|(_, outcome)| *outcome == Outcome::Done)
+    }
+}
+
+/// Executes a plan. `ids` are those that planning bound; `progress` hears of each step as it ends.
+pub async fn apply(
+    client: &Client,
+    plan: &Plan,
+    ids: Ids,
+    options: Options,
+    journal: &mut dyn Journal,
+    progress: &mut dyn FnMut(&Step, &Outcome),
+) -> Report {
+    let mut run = Run {
+        client,
+        steps: &plan.steps,
+        ids,
+        options,
+        journal,
+        progress,
+        fresh: BTreeSet::new(),
+        ends: BTreeMap::new(),
+        invited: false,
+        barred: None,
+        stopped: None,
+    };
+    for stage in [
+        Stage::Hold,
+        Stage::Block,
+        Stage::Strip,
+        Stage::Delete,
+        Stage::Admit,
+        Stage::Grant,
+    ] {
+        run.stage(stage).await;
+    }
+    run.finish().await
+}
+
+struct Run<'a> {
+    client: &'a Client,
+    steps: &'a [Step],
+    ids: Ids,
+    options: Options,
+    journal: &'a mut dyn Journal,
+    progress: &'a mut dyn FnMut(&Step, &Outcome),
+    /// Ids of what this run created or restored: only about them does "not found" mean "not yet".
+    fresh: BTreeSet<String>,
+    /// How each step ended, by its place in the plan.
+    ends: BTreeMap<usize, Outcome>,
+    /// Whether Graph accepted an invitation in this run.
+    invited: bool,
+    /// Why no more invitations are sent, if so.
+    barred: Option<String>,
+    /// Why nothing more is sent, if so.
+    stopped: Option<String>,
+}
+
+impl Run<'_> {
+    async fn stage(&mut self, stage: Stage) {
+        let places: Vec<_> = (0..self.steps.len())
+            .filter(|place| self.steps[*place].stage == stage)
+            .collect();
+        if places.is_empty() {
+            return;
+        }
+        self.look_again(stage, &places).await;
+        let mut chains: Vec<_> = places
+            .into_iter()
+            .filter(|place| !self.ends.contains_key(place))
+            .map(Chain::new)
+            .collect();
+        while !chains.is_empty() && self.stopped.is_none() {
+            let units = self.next_round(&mut chains);
+            if units.is_empty() {
+                let Some(wake) = chains.iter().filter_map(|chain| chain.not_before).min() else {
+                    break;
+                };
+                tokio::time::sleep_until(wake).await;
+                continue;
+            }
+            self.send(units, &mut chains).await;
+        }
+        let why = self
+            .stopped
+            .clone()
+            .unwrap_or_else(|| "the run was stopped".to_owned());
+        for chain in chains {
+            self.end(chain.place, Outcome::Skipped(why.clone()));
+        }
+    }
+
+    fn end(&mut self, place: usize, outcome: Outcome) {
+        (self.progress)(&self.steps[place], &outcome);
+        self.ends.insert(place, outcome);
+    }
+
+    /// Returns what a step still has to send.
+    fn requests(&self, place: usize) -> Vec<Request> {
+        let cx = Cx {
+            ids: &self.ids,
+            now: self.options.now,
+            stamp: &self.options.stamp,
+        };
+        self.steps[place].change.writes(&cx)
+    }
+
+    /// Picks what can be sent now: at most one request for an object at a time, edges that can
+    /// travel together joined. Chains that have come to their end leave the list.
+    fn next_round(&mut self, chains: &mut Vec<Chain>) -> Vec<Unit> {
+        let now = Instant::now();
+        let mut busy = BTreeSet::new();
+        let mut units: Vec<Unit> = Vec::new();
+        let mut over = Vec::new();
+        for chain in chains
+            .iter()
+            .filter(|chain| chain.not_before.is_none_or(|instant| instant <= now))
+        {
+            if units.len() >= ROUND {
+                break;
+            }
+            let request = match self.next_request(chain) {
+                Ok(request) => request,
+                Err(outcome) => {
+                    over.push((chain.place, outcome));
+                    continue;
+                }
+            };
+            // The first one goes alone: if the tenant refuses invitations, it refuses one.
+            let another = |unit: &Unit| is_invitation(&unit.request);
+            if is_invitation(&request) && !self.invited && units.iter().any(another) {
+                continue;
+            }
+            let lane = lane(&self.steps[chain.place]);
+            if let Some(unit) = units
+                .iter_mut()
+                .find(|unit| unit.takes(chain, &request, &lane))
+            {
+                unit.join(chain, &request);
+            } else if busy.insert(lane.clone()) {
+                units.push(Unit::new(chain, request, lane));
+            }
+        }
+        self.finish_chains(chains, over);
+        units
+    }
+
+    /// Returns the next request of a chain, or how the step ended.
+    fn next_request(&self, chain: &Chain) -> Result<Request, Outcome> {
+        let step = &self.steps[chain.place];
+        let missing = step
+            .change
+            .object()
+            .refs()
+            .into_iter()
+            .find(|address| self.ids.get(address).is_none());
+        if let Some(missing) = missing {
+            return Err(Outcome::Skipped(format!("{missing} is not there")));
+        }
+        let request = self
+            .requests(chain.place)
+            .into_iter()
+            .nth(chain.next)
+            .ok_or(Outcome::Done)?;
+        match &self.barred {
+            Some(why) if is_invitation(&request) => Err(Outcome::Skipped(why.clone())),
+            _ => Ok(request),
+        }
+    }
+
+    fn finish_chains(&mut self, chains: &mut Vec<Chain>, over: Vec<(usize, Outcome)>) {
+        for (place, outcome) in over {
+            chains.retain(|chain| chain.place != place);
+            self.end(place, outcome);
+        }
+    }
+
+    /// Sends a round and takes in the answers.
+    async fn send(&mut self, units: Vec<Unit>, chains: &mut Vec<Chain>) {
+        if let Err(error) = self.log(&units, None) {
+            self.stopped = Some(format!("the journal could not be written: {error}"));
+            return;
+        }
+        let requests: Vec<_> = units.iter().map(Unit::request).collect();
+        let client = self.client;
+        let batches = requests
+            .chunks(BATCH)
+            .map(|batch| client.write(batch.to_vec()));
+        let results: Vec<_> = join_all(batches).await.into_iter().flatten().collect();
+        if let Err(error) = self.log(&units, Some(&results)) {
+            self.stopped = Some(format!("the journal could not be written: {error}"));
+        }
+        let mut over = Vec::new();
+        for (unit, result) in units.into_iter().zip(results) {
+            let served = chains
+                .iter_mut()
+                .filter(|chain| unit.places.contains(&chain.place));
+            match result {
+                Ok(reply) => {
+                    served.for_each(Chain::advance);
+                    self.accepted(&unit, &reply);
+                }
+                Err(error) => over.extend(self.refused(&unit, &error, served)),
+            }
+        }
+        self.finish_chains(chains, over);
+    }
+
+    fn accepted(&mut self, unit: &Unit, reply: &Reply) {
+        self.invited |= is_invitation(&unit.request);
+        if let Some((address, pointer)) = &unit.request.binds {
+            if let Some(id) = reply.body.pointer(pointer).and_then(Value::as_str) {
+                self.fresh.insert(id.to_owned());
+                self.ids.bind(address.clone(), id.to_owned());
+            }
+        }
+        if unit.request.path.ends_with("/restore") {
+            let restored = self
+                .ids
+                .get(&self.steps[unit.places[0]].address)
+                .map(str::to_owned);
+            self.fresh.extend(restored);
+        }
+    }
+
+    /// Puts chains off, sends them alone, or returns how they ended.
+    fn refused<'c>(
+        &mut self,
+        unit: &Unit,
+        error: &Error,
+        served: impl Iterator<Item = &'c mut Chain>,
+    ) -> Vec<(usize, Outcome)> {
+        if error.is_suspicious_activity() && is_invitation(&unit.request) {
+            self.barred = Some(
+                "Microsoft blocks invitations for this tenant; only its support lifts that"
+                    .to_owned(),
+            );
+        }
+        let mut over = Vec::new();
+        for chain in served {
+            let step = &self.steps[chain.place];
+            if unit.places.len() > 1 {
+                // One of them spoilt it for all: each goes alone.
+                chain.single = true;
+            } else if error.is_not_yet()
+                && self.is_fresh(chain.place)
+                && chain.wait(self.options.settle)
+            {
+                tracing::debug!(step = %step.address, "not there yet, waiting");
+            } else {
+                let error = error.clone().needing(&step.permissions.join(", "));
+                let message = format!("could not {}: {error}", deed(step));
+                over.push((
+                    chain.place,
+                    Outcome::Failed {
+                        message,
+                        hint: error.hint(),
+                    },
+                ));
+            }
+        }
+        over
+    }
+
+    /// Returns whether a step is about something that this run created.
+    fn is_fresh(&self, place: usize) -> bool {
+        let object = self.steps[place].change.object();
+        let addresses = object.refs().into_iter().chain([object.address()]);
+        addresses.into_iter().any(|address| {
+            self.ids
+                .get(&address)
+                .is_some_and(|id| self.fresh.contains(id))
+        })
+    }
+
+    /// Writes one line for each step of each unit.
+    fn log(
+        &mut self,
+        units: &[Unit],
+        results: Option<&[Result<Reply, Error>]>,
+    ) -> std::io::Result<()> {
+        let mut entries = Vec::new();
+        for (number, unit) in units.iter().enumerate() {
+            let result = results.map(|results| &results[number]);
+            for place in &unit.places {
+                let step = &self.steps[*place];
+                entries.push(Entry {
+                    at: Timestamp::now(),
+                    phase: if result.is_some() {
+                        "outcome"
+                    } else {
+                        "intent"
+                    },
+                    address: step.address.to_string(),
+                    request: format!("{} {}", unit.request.method.as_str(), unit.request.path),
+                    because: &step.because.text,
+                    result: result.map(|result| {
+                        result
+                            .as_ref()
+                            .map_or_else(ToString::to_string, |reply| reply.status.to_string())
+                    }),
+                    request_id: result.and_then(|result| match result {
+                        Ok(reply) => Some(reply.request_id.clone()),
+                        Err(error) => error.request_id().map(str::to_owned),
+                    }),
+                });
+            }
+        }
+        self.journal.write(&entries)
+    }
+
+    /// Waits until what was created can be read back, and puts the report together.
+    async fn finish(mut self) -> Report {
+        let unsettled = self.read_back().await;
+        let mut ends = std::mem::take(&mut self.ends);
+        let outcomes = self.steps.iter().enumerate().map(|(place, step)| {
+            let outcome = ends
+                .remove(&place)
+                .unwrap_or_else(|| Outcome::Skipped("the run was stopped".to_owned()));
+            (step.clone(), outcome)
+        });
+        Report {
+            outcomes: outcomes.collect(),
+            unsettled,
+            stopped: self.stopped,
+        }
+    }
+}
+
+/// Returns the object that a step writes to: no two writes to one object are under way at once.
+fn lane(step: &Step) -> Address {
+    match step.change.object() {
+        Object::Membership(membership) => Address::group(&membership.group),
+        Object::Sponsor(sponsor) => Address::guest(&sponsor.guest),
+        other => other.address(),
+    }
+}
+
+fn is_invitation(request: &Request) -> bool {
+    request.path == "/invitations"
+}
+
+fn deed(step: &Step) -> String {
+    let verb = match &step.change {
+        Change::Create {
+            after: Object::Guest(_),
+        } => "invite",
+        Change::Create { .. } => "add",
+        Change::Update { .. } | Change::Act { .. } => "change",
+        Change::Delete {
+            before: Object::Guest(_),
+        } => "delete",
+        Change::Delete { .. } => "remove",
+    };
+    format!("{verb} {}", step.address)
+}

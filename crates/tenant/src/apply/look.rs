@@ -1,0 +1,175 @@
+//! Looks once more before acting, and once after: is the address still free, is the guest still as
+//! the plan saw it, can what was created be read back.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use guestlist_planner::address::Address;
+use guestlist_planner::kinds::guest::user::{self, User};
+use guestlist_planner::kinds::{Change, Object, Stage};
+use guestlist_planner::request::{Answer, Read};
+use guestlist_planner::snapshot::Topic;
+use tokio::time::{Duration, Instant};
+
+use super::{Outcome, Run};
+use crate::error::Error;
+
+/// The first and the longest pause between two attempts to read back.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(8));
+
+impl Run<'_> {
+    /// Leaves out the steps of a stage whose ground has shifted since the plan was made.
+    pub(super) async fn look_again(&mut self, stage: Stage, places: &[usize]) {
+        let checked = match stage {
+            Stage::Block | Stage::Strip | Stage::Delete => self.still_the_same(places).await,
+            Stage::Admit => self.still_free(places).await,
+            Stage::Hold | Stage::Grant => Ok(Vec::new()),
+        };
+        match checked {
+            Ok(shifted) => shifted
+                .into_iter()
+                .for_each(|(place, why)| self.end(place, Outcome::Skipped(why))),
+            Err(error) => {
+                let why = format!("could not be looked up again: {error}");
+                let risky = |place: &&usize| stage != Stage::Admit || self.invites(**place);
+                let risky: Vec<_> = places.iter().filter(risky).copied().collect();
+                risky
+                    .into_iter()
+                    .for_each(|place| self.end(place, Outcome::Skipped(why.clone())));
+            }
+        }
+    }
+
+    fn invites(&self, place: usize) -> bool {
+        matches!(
+            self.steps[place].change,
+            Change::Create {
+                after: Object::Guest(_)
+            }
+        )
+    }
+
+    /// Reads again every guest from whom something is to be taken.
+    async fn still_the_same(&self, places: &[usize]) -> Result<Vec<(usize, String)>, Error> {
+        let ids: BTreeSet<_> = places
+            .iter()
+            .filter_map(|place| self.steps[*place].id.as_deref())
+            .collect();
+        let users = self
+            .users(ids.into_iter().map(user::again).collect())
+            .await?;
+        let mut shifted = Vec::new();
+        for place in places {
+            let step = &self.steps[*place];
+            let Some(id) = &step.id else { continue };
+            let why = match users.get(id) {
+                None if matches!(step.change, Change::Delete { .. }) => None,
+                None => Some("the account is gone since the plan was made".to_owned()),
+                Some(user) if !user.is_guest() => {
+                    Some("the account is no guest any more".to_owned())
+                }
+                Some(user) => self.shifted(&step.change, user),
+            };
+            shifted.extend(why.map(|why| (*place, why)));
+        }
+        Ok(shifted)
+    }
+
+    /// Returns why a guest is not what the plan saw, if so.
+    fn shifted(&self, change: &Change<Object>, user: &User) -> Option<String> {
+        let (Change::Update { before, .. } | Change::Delete { before }) = change else {
+            return None;
+        };
+        let Object::Guest(before) = before else {
+            return None;
+        };
+        let now = user.object(&before.key, &self.options.stamp);
+        (now != *before)
+            .then(|| "someone else changed the account since the plan was made".to_owned())
+    }
+
+    /// Looks once more for whoever holds an address that is about to be invited: live or deleted,
+    /// guest or member.
+    async fn still_free(&self, places: &[usize]) -> Result<Vec<(usize, String)>, Error> {
+        let invited: BTreeMap<_, _> = places
+            .iter()
+            .filter(|place| self.invites(**place))
+            .filter_map(|place| Some((self.steps[*place].change.object().guest()?, *place)))
+            .collect();
+        if invited.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut reads = user::lookups(invited.keys().copied());
+        reads.push(user::deleted());
+        let found = self.users(reads).await?;
+        let taken = found.values().flat_map(User::addresses);
+        let why = "somebody holds the address since the plan was made";
+        Ok(taken
+            .filter_map(|address| {
+                invited
+                    .get(address.as_str())
+                    .map(|place| (*place, why.to_owned()))
+            })
+            .collect())
+    }
+
+    async fn users(&self, reads: Vec<Read>) -> Result<BTreeMap<String, User>, Error> {
+        let mut users = BTreeMap::new();
+        for (read, answer) in self.client.read(reads).await? {
+            let Answer::Items(items) = answer else {
+                continue;
+            };
+            for item in &items {
+                let user = User::decode(item).map_err(|error| Error::shape(&read.path, &error))?;
+                users.insert(user.id.clone(), user);
+            }
+        }
+        Ok(users)
+    }
+
+    /// Waits until lists show what was created, so that the next plan does not create it again.
+    /// Returns what cannot be read back in time.
+    pub(super) async fn read_back(&self) -> Vec<Address> {
+        let deadline = Instant::now() + self.options.settle;
+        let mut open: BTreeMap<Address, String> = BTreeMap::new();
+        for step in self.steps {
+            let id = self
+                .ids
+                .get(&step.address)
+                .filter(|id| self.fresh.contains(*id));
+            open.extend(id.map(|id| (step.address.clone(), id.to_owned())));
+        }
+        let mut pause = PAUSES.0;
+        while !open.is_empty() {
+            let found = self.listed(&open).await.unwrap_or_default();
+            open.retain(|_, id| !found.contains(id));
+            if open.is_empty() || Instant::now() >= deadline {
+                break;
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(PAUSES.1);
+        }
+        open.into_keys().collect()
+    }
+
+    /// Returns which ids the lists show by now.
+    async fn listed(&self, open: &BTreeMap<Address, String>) -> Result<BTreeSet<String>, Error> {
+        let (guests, others): (Vec<_>, Vec<_>) = open
+            .iter()
+            .partition(|(address, _)| address.kind == "guest");
+        let mut reads = user::lookups(guests.into_iter().map(|(address, _)| address.key.as_str()));
+        reads.extend(others.into_iter().map(|(_, id)| {
+            Read::one(format!("/groups/{id}?$select=id"), "Group.Read.All").about(Topic::Groups)
+        }));
+        let mut found = BTreeSet::new();
+        for (_, answer) in self.client.read(reads).await? {
+            if let Answer::Items(items) = answer {
+                found.extend(
+                    items
+                        .iter()
+                        .filter_map(|item| item["id"].as_str().map(str::to_owned)),
+                );
+            }
+        }
+        Ok(found)
+    }
+}

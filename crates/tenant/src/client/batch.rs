@@ -1,0 +1,127 @@
+//! Joins calls into one `$batch` and takes its answer apart again.
+//! Source: "Combine multiple HTTP requests using JSON batching", concepts/json-batching.
+
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Method, Url};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use crate::error::Error;
+use crate::throttle::Safety;
+use crate::transport::TransportError;
+
+use super::answer::{Answered, Body, Outcome};
+use super::{Call, VERSION};
+
+/// Returns the call that carries `calls`.
+pub(super) fn join(calls: &[&Call], root: &Url) -> Result<Call, Error> {
+    let base = format!("{root}{VERSION}");
+    let mut requests = Vec::new();
+    for (index, call) in calls.iter().enumerate() {
+        // The token travels on the envelope, so what is inside must lie below the same root.
+        let Some(url) = call.url.as_str().strip_prefix(&base) else {
+            let origin = call.url.origin().ascii_serialization();
+            return Err(Error::ForeignLink {
+                call: call.name.clone(),
+                origin,
+            });
+        };
+        let headers = call.headers(&Uuid::new_v4().to_string()).into_iter();
+        let headers: Map<String, Value> = headers
+            .map(|(name, value)| (name.to_owned(), value.into()))
+            .collect();
+        let mut request = json!({
+            "id": (index + 1).to_string(),
+            "method": call.method.as_str(),
+            "url": url,
+            "headers": headers,
+        });
+        if let Some(body) = &call.body {
+            request["body"] = body.clone();
+        }
+        requests.push(request);
+    }
+    let url = Url::parse(&format!("{base}/$batch")).expect("the root is a URL");
+    let reads = calls.iter().all(|call| call.safety == Safety::Read);
+    Ok(Call {
+        method: Method::POST,
+        url,
+        body: Some(json!({ "requests": requests })),
+        safety: if reads { Safety::Read } else { Safety::Once },
+        eventual: false,
+        name: format!("POST /$batch of {}", calls.len()),
+    })
+}
+
+/// Returns the outcome of each of `count` calls. What the answer leaves out is lost; what befell
+/// the batch befell each of them.
+pub(super) fn split(batch: Outcome, count: usize) -> Vec<Outcome> {
+    let Outcome {
+        result,
+        request_id,
+        token,
+    } = batch;
+    let each = |result: Result<Answered, TransportError>| Outcome {
+        result,
+        request_id: request_id.clone(),
+        token,
+    };
+    let answer = match result {
+        Ok(answer) => answer,
+        Err(error) => return (0..count).map(|_| each(Err(error.clone()))).collect(),
+    };
+    let body = match &answer.body {
+        Body::Json(body) if (200..300).contains(&answer.status) => body,
+        _ => {
+            let whole = Answered {
+                of_batch: true,
+                ..answer
+            };
+            return (0..count).map(|_| each(Ok(whole.clone()))).collect();
+        }
+    };
+    let responses = body
+        .get("responses")
+        .and_then(Value::as_array)
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    (1..=count)
+        .map(|id| {
+            // Their order is arbitrary; only the id tells whose answer it is.
+            let id = Value::from(id.to_string());
+            let found = responses
+                .iter()
+                .find(|response| response.get("id") == Some(&id));
+            let inner = found.and_then(|response| inner(response, &answer.request_id));
+            each(inner.ok_or_else(|| {
+                TransportError::Lost("the answer to the batch leaves it out".to_owned())
+            }))
+        })
+        .collect()
+}
+
+fn inner(response: &Value, request_id: &str) -> Option<Answered> {
+    let status = response.get("status")?.as_u64()?.try_into().ok()?;
+    let mut headers = HeaderMap::new();
+    for (name, value) in response
+        .get("headers")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+    {
+        let value = value
+            .as_str()
+            .and_then(|value| HeaderValue::from_str(value).ok());
+        if let (Ok(name), Some(value)) = (HeaderName::try_from(name.as_str()), value) {
+            headers.append(name, value);
+        }
+    }
+    let body = match response.get("body") {
+        None | Some(Value::Null) => Body::Empty,
+        // What is not JSON comes as base64 in a string.
+        Some(Value::String(text)) if text.is_empty() => Body::Empty,
+        Some(Value::String(text)) => Body::other(&headers, text.len()),
+        Some(body) => Body::Json(body.clone()),
+    };
+    Some(Answered::new(status, headers, body, request_id))
+}

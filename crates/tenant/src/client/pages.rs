@@ -1,0 +1,151 @@
+//! One read and the pages of its answer. What was not answered in full is an error here, and is
+//! never taken for "there is none".
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use guestlist_planner::request::{Answer, Read};
+use reqwest::{Method, Url};
+use serde_json::Value;
+
+use crate::error::{Error, clean};
+use crate::throttle::Safety;
+
+use super::answer::{Answered, Body, name};
+use super::{Call, Client, VERSION};
+
+/// One read on its way through its pages.
+pub(super) struct Pages {
+    pub(super) index: usize,
+    pub(super) read: Read,
+    pub(super) next: Option<Call>,
+    asked: BTreeSet<String>,
+    items: Vec<Value>,
+    /// Where each id stands among the items.
+    places: BTreeMap<String, usize>,
+    /// The answer, if it is not the items.
+    instead: Option<Answer>,
+}
+
+impl Pages {
+    /// Returns a read of which nothing was asked yet.
+    pub(super) fn new(client: &Client, index: usize, read: Read) -> Result<Self, Error> {
+        let call = client.call(Method::GET, &read.path, None, Safety::Read)?;
+        let asked = BTreeSet::from([call.url.to_string()]);
+        Ok(Self {
+            index,
+            read,
+            next: Some(call),
+            asked,
+            items: Vec::new(),
+            places: BTreeMap::new(),
+            instead: None,
+        })
+    }
+
+    /// Returns the read and its answer.
+    pub(super) fn answer(self) -> (Read, Answer) {
+        let answer = self.instead.unwrap_or(Answer::Items(self.items));
+        (self.read, answer)
+    }
+
+    /// Takes in the answer to `call`, and notes what to ask next.
+    pub(super) fn absorb(
+        &mut self,
+        client: &Client,
+        call: &Call,
+        answer: Result<Answered, Error>,
+    ) -> Result<(), Error> {
+        self.next = None;
+        let mut answer = match answer {
+            Ok(answer) => answer,
+            // Only the first page tells whether there is such a thing.
+            Err(error)
+                if self.read.may_be_missing && error.is_missing() && self.asked.len() == 1 =>
+            {
+                self.instead = Some(Answer::Missing);
+                return Ok(());
+            }
+            Err(error) if self.read.optional && error.is_denied() => {
+                tracing::debug!(call = call.name, "denied, and done without");
+                self.instead = Some(Answer::Denied);
+                return Ok(());
+            }
+            Err(error) => return Err(error.needing(self.read.permission)),
+        };
+        let body = std::mem::replace(&mut answer.body, Body::Empty);
+        let Body::Json(Value::Object(mut body)) = body else {
+            return Err(answer.unreadable(call, "the body is no JSON object"));
+        };
+        if !self.read.list {
+            self.add(call, &answer, Value::Object(body))?;
+            return Ok(());
+        }
+        let Some(Value::Array(items)) = body.remove("value") else {
+            return Err(answer.unreadable(call, "the list has no `value`"));
+        };
+        for item in items {
+            self.add(call, &answer, item)?;
+        }
+        match body.remove("@odata.nextLink") {
+            None | Some(Value::Null) => Ok(()),
+            Some(Value::String(link)) => self.turn(client, call, &link),
+            Some(_) => Err(answer.unreadable(call, "`@odata.nextLink` is no text")),
+        }
+    }
+
+    /// Notes the next page.
+    fn turn(&mut self, client: &Client, call: &Call, link: &str) -> Result<(), Error> {
+        let url = next(client, call, link)?;
+        if !self.asked.insert(url.to_string()) {
+            return Err(Error::Loop {
+                call: name(&Method::GET, &self.read.path),
+            });
+        }
+        // Headers count for the pages that follow, too; the name stays that of the read.
+        self.next = Some(Call {
+            url,
+            ..call.clone()
+        });
+        Ok(())
+    }
+
+    /// Adds an item. Pages shift while they are read, so one may come twice: the later is newer.
+    fn add(&mut self, call: &Call, answer: &Answered, item: Value) -> Result<(), Error> {
+        // An expanded property that goes on elsewhere is not all there is.
+        let cut = item
+            .as_object()
+            .and_then(|item| item.keys().find(|key| key.ends_with("@odata.nextLink")));
+        if let Some(key) = cut {
+            return Err(answer.unreadable(call, &format!("`{}` goes on elsewhere", clean(key))));
+        }
+        let id = item.get("id").and_then(Value::as_str).map(str::to_owned);
+        match id.as_ref().and_then(|id| self.places.get(id)) {
+            Some(&place) => self.items[place] = item,
+            None => {
+                if let Some(id) = id {
+                    self.places.insert(id, self.items.len());
+                }
+                self.items.push(item);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Returns the URL of a next link, which must lie below the version root.
+fn next(client: &Client, call: &Call, link: &str) -> Result<Url, Error> {
+    let foreign = |origin| Error::ForeignLink {
+        call: call.name.clone(),
+        origin,
+    };
+    // Always absolute in Graph; OData allows a relative one.
+    let url = call
+        .url
+        .join(link)
+        .map_err(|_| foreign("nowhere".to_owned()))?;
+    let base = format!("{}{VERSION}/", client.root);
+    if client.is_ours(&url) && url.as_str().starts_with(&base) {
+        return Ok(url);
+    }
+    Err(foreign(url.origin().ascii_serialization()))
+}

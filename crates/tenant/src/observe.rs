@@ -1,0 +1,35 @@
+//! Reads a tenant: asks the planner what it wants to know, wave by wave, until it knows.
+
+use guestlist_planner::load::Config;
+use guestlist_planner::snapshot::Snapshot;
+use jiff::Timestamp;
+
+use crate::client::Client;
+use crate::error::Error;
+
+/// How many waves a reading takes at most; the planner needs four. More would mean that an answer
+/// never satisfies its question.
+const WAVES: usize = 16;
+
+/// Returns everything that a plan for `config` needs to know. Any read that fails or is cut short
+/// fails the whole: what was not read must not be taken for absent.
+pub async fn observe(
+    client: &Client,
+    config: &Config,
+    taken: Timestamp,
+) -> Result<Snapshot, Error> {
+    let mut snapshot = Snapshot::new(taken);
+    for wave in 0..WAVES {
+        let reads = snapshot.wants(&config.desired, &config.policy);
+        if reads.is_empty() {
+            break;
+        }
+        tracing::debug!(wave, reads = reads.len(), "reading");
+        for (read, answer) in client.read(reads).await? {
+            snapshot
+                .absorb(&read, answer)
+                .map_err(|error| Error::shape(&read.path, &error))?;
+        }
+    }
+    Ok(snapshot)
+}
