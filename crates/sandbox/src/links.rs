@@ -1,0 +1,88 @@
+//! Relationships read as lists: who is linked to an object, by the name of the link.
+
+use std::borrow::Cow;
+
+use serde_json::json;
+
+use crate::error::{GraphError, Outcome};
+use crate::list::Item;
+use crate::schema;
+use crate::tenant::{self, Object, Tenant, text};
+
+/// Returns the declared type of a navigation property, and whether it holds one object only.
+pub(crate) fn shape(kind: &str, name: &str) -> (&'static str, bool) {
+    let of = schema::navigation(kind, name).unwrap_or("directoryObject");
+    (
+        of,
+        matches!(name, "roleDefinition" | "principal" | "manager"),
+    )
+}
+
+/// Returns the objects at the other end of a link, live ones only.
+pub(crate) fn related<'a>(
+    tenant: &'a Tenant,
+    item: &Item<'_>,
+    name: &str,
+) -> Outcome<Vec<Item<'a>>> {
+    let id = text(&item.object, "id");
+    let objects = |ids: Vec<String>| -> Vec<Item<'a>> {
+        ids.iter()
+            .filter_map(|id| tenant.directory_object(id))
+            .map(|(kind, object)| Item::new(kind, object))
+            .collect()
+    };
+    let with_roles = |ids: Vec<String>| {
+        let mut items = objects(ids);
+        items.extend(roles_of(tenant, id));
+        items
+    };
+    Ok(match name {
+        "sponsors" | "members" | "owners" => objects(tenant::links(&item.object, name)),
+        "memberOf" => with_roles(tenant.groups_with("members", id)),
+        "transitiveMemberOf" => with_roles(tenant.transitive_groups(id)),
+        "transitiveMembers" => objects(tenant.transitive_members(id)),
+        "ownedObjects" => objects(tenant.groups_with("owners", id)),
+        "principal" => objects(vec![text(&item.object, "principalId").to_owned()]),
+        "roleDefinition" => tenant
+            .role_definitions
+            .get(text(&item.object, "roleDefinitionId"))
+            .map(|role| Item::new("unifiedRoleDefinition", role))
+            .into_iter()
+            .collect(),
+        _ => {
+            return Err(GraphError::not_served(format!(
+                "'{name}' is not served by this tenant."
+            )));
+        }
+    })
+}
+
+/// Directory roles stand among the memberships of who holds them.
+fn roles_of<'a>(tenant: &'a Tenant, principal: &str) -> Vec<Item<'a>> {
+    tenant
+        .role_assignments
+        .values()
+        .filter(|assignment| text(assignment, "principalId") == principal)
+        .filter_map(|assignment| {
+            tenant
+                .role_definitions
+                .get(text(assignment, "roleDefinitionId"))
+        })
+        .map(|role| Item {
+            kind: "directoryRole",
+            object: Cow::Owned(directory_role(role)),
+        })
+        .collect()
+}
+
+fn directory_role(definition: &Object) -> Object {
+    let mut role = Object::new();
+    role.insert("id".into(), json!(text(definition, "id")));
+    role.insert(
+        "roleTemplateId".into(),
+        json!(text(definition, "templateId")),
+    );
+    role.insert("displayName".into(), json!(text(definition, "displayName")));
+    role.insert("description".into(), json!(text(definition, "description")));
+    role
+}

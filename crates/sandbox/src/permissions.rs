@@ -1,0 +1,161 @@
+//! Which application permissions open which door: of each list, one is enough. They follow
+//! permissions.json in microsoftgraph/microsoft-graph-devx-content of 2026-08-07; where that has
+//! no line, a comment says what was assumed. Left out are `User.ReadBasic.All`, which shows less
+//! than is served here, and the permissions for nesting and for other clouds.
+
+use serde::Deserialize;
+
+pub(crate) const READ_USERS: &[&str] = &[
+    "User.Read.All",
+    "User.ReadWrite.All",
+    "Directory.Read.All",
+    "Directory.ReadWrite.All",
+];
+pub(crate) const CREATE_USERS: &[&str] = &["User.ReadWrite.All", "Directory.ReadWrite.All"];
+/// The finer ones are told apart by the properties in the body.
+pub(crate) const UPDATE_USERS: &[&str] = &[
+    "User.ReadWrite.All",
+    "Directory.ReadWrite.All",
+    "User-Mail.ReadWrite.All",
+    "User-PasswordProfile.ReadWrite.All",
+    "User-Phone.ReadWrite.All",
+    "User.EnableDisableAccount.All",
+    "User.ManageIdentities.All",
+];
+pub(crate) const DELETE_USERS: &[&str] = &["User.DeleteRestore.All", "User.ReadWrite.All"];
+pub(crate) const REVOKE: &[&str] = &[
+    "User.RevokeSessions.All",
+    "User.ReadWrite.All",
+    "Directory.ReadWrite.All",
+];
+pub(crate) const READ_SPONSORS: &[&str] = &["User.Read.All", "User.ReadWrite.All"];
+pub(crate) const WRITE_SPONSORS: &[&str] = &["User.ReadWrite.All", "Directory.ReadWrite.All"];
+pub(crate) const READ_MEMBERSHIPS: &[&str] = &[
+    "Directory.Read.All",
+    "Directory.ReadWrite.All",
+    "Group.ReadBasic.All",
+    "GroupMember.ReadBasic.All",
+    // Each includes one of the two above.
+    "Group.Read.All",
+    "GroupMember.Read.All",
+];
+pub(crate) const READ_TRANSITIVE: &[&str] = &[
+    "User.Read.All",
+    "Directory.Read.All",
+    "Directory.ReadWrite.All",
+    "Group.Read.All",
+    "Group.ReadBasic.All",
+    "GroupMember.Read.All",
+    "GroupMember.ReadBasic.All",
+];
+pub(crate) const INVITE: &[&str] = &[
+    "User.Invite.All",
+    "User.ReadWrite.All",
+    "Directory.ReadWrite.All",
+];
+/// Not in the source: reading follows users, purging and restoring follow restore.
+pub(crate) const READ_DELETED: &[&str] = READ_USERS;
+pub(crate) const READ_DELETED_GROUPS: &[&str] = READ_GROUPS;
+pub(crate) const RESTORE: &[&str] = &[
+    "User.DeleteRestore.All",
+    "User.ReadWrite.All",
+    "Group.ReadWrite.All",
+];
+pub(crate) const READ_GROUPS: &[&str] = &[
+    "Group.ReadBasic.All",
+    "GroupMember.Read.All",
+    "Group.Read.All",
+    "Group.ReadWrite.All",
+    "Directory.Read.All",
+    "Directory.ReadWrite.All",
+];
+pub(crate) const CREATE_GROUPS: &[&str] = &[
+    "Group.Create",
+    "Group.ReadWrite.All",
+    "Directory.ReadWrite.All",
+];
+/// Members alone, or creating if missing, take less than the rest.
+pub(crate) const UPDATE_GROUPS: &[&str] = &[
+    "Group.ReadWrite.All",
+    "Directory.ReadWrite.All",
+    "GroupMember.ReadWrite.All",
+    "Group.Create",
+];
+pub(crate) const DELETE_GROUPS: &[&str] = &["Group.ReadWrite.All"];
+pub(crate) const READ_MEMBERS: &[&str] = &[
+    "GroupMember.ReadBasic.All",
+    "GroupMember.Read.All",
+    "GroupMember.ReadWrite.All",
+    "Group.ReadBasic.All",
+    "Group.Read.All",
+    "Group.ReadWrite.All",
+    "Directory.Read.All",
+    "Directory.ReadWrite.All",
+];
+/// Adding is not in the source and follows removing.
+pub(crate) const WRITE_MEMBERS: &[&str] = &[
+    "GroupMember.ReadWrite.All",
+    "Group.ReadWrite.All",
+    "Directory.ReadWrite.All",
+];
+pub(crate) const READ_OWNERS: &[&str] = &[
+    "GroupMember.Read.All",
+    "GroupMember.ReadWrite.All",
+    "Group.Read.All",
+    "Group.ReadWrite.All",
+    "Directory.Read.All",
+];
+pub(crate) const WRITE_OWNERS: &[&str] = &["Group.ReadWrite.All", "Directory.ReadWrite.All"];
+pub(crate) const READ_ROLES: &[&str] = &[
+    "RoleManagement.Read.Directory",
+    "RoleManagement.ReadWrite.Directory",
+    "Directory.Read.All",
+    "Directory.ReadWrite.All",
+];
+pub(crate) const WRITE_ROLES: &[&str] = &["RoleManagement.ReadWrite.Directory"];
+pub(crate) const READ_ORGANIZATION: &[&str] = &[
+    "Organization.Read.All",
+    "Organization.ReadWrite.All",
+    "User.Read.All",
+    "Directory.Read.All",
+    "Directory.ReadWrite.All",
+];
+pub(crate) const READ_DOMAINS: &[&str] = &[
+    "Domain.Read.All",
+    "Domain.ReadWrite.All",
+    "Directory.Read.All",
+];
+pub(crate) const READ_SKUS: &[&str] = &[
+    // By the licence pages; the source has the other four.
+    "LicenseAssignment.Read.All",
+    "Organization.Read.All",
+    "Organization.ReadWrite.All",
+    "Directory.Read.All",
+    "Directory.ReadWrite.All",
+];
+/// Any read permission for the objects asked for is believed to be enough.
+pub(crate) const READ_OBJECTS: &[&str] = &[
+    "Directory.Read.All",
+    "Directory.ReadWrite.All",
+    "User.Read.All",
+    "User.ReadWrite.All",
+    "Group.Read.All",
+];
+pub(crate) const READ_POLICY: &[&str] = &["Policy.Read.All", "Policy.ReadWrite.Authorization"];
+pub(crate) const WRITE_POLICY: &[&str] = &["Policy.ReadWrite.Authorization"];
+pub(crate) const READ_ENTITLEMENTS: &[&str] = &[
+    "EntitlementManagement.Read.All",
+    "EntitlementManagement.ReadWrite.All",
+];
+
+/// Returns every application permission that matters for guests.
+pub(crate) fn all() -> Vec<String> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct File {
+        app_roles: Vec<String>,
+    }
+    let file: File = serde_json::from_str(include_str!("../data/app-roles.json"))
+        .expect("the embedded list of permissions is valid");
+    file.app_roles
+}
