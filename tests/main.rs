@@ -1,1 +1,12 @@
-//! End to end.
+//! End to end: the built binary against a served sandbox, over real HTTP and TLS, signing in with
+//! azure_identity. Most cases live lower; here is what only the whole can show.
+
+mod bad_input;
+mod expiry;
+mod first_use;
+mod harness;
+mod matching;
+mod promises;
+mod properties;
+mod scale;
+mod sign_in;

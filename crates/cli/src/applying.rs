@@ -45,8 +45,14 @@ pub(crate) async fn apply(
         );
     }
     planning::show(common, &plan, Format::Text);
-    for text in &left_out {
-        print(&format!("left out: {}\n", printable(text)));
+    for left in &left_out {
+        print(&format!(
+            "left out: {}: it changed since the plan was approved\n",
+            printable(&left.address.to_string())
+        ));
+        for line in left.difference.lines() {
+            print(&format!("    {}\n", printable(line)));
+        }
     }
     if plan.is_refused() {
         return Ok(Exit::Refused);

@@ -13,6 +13,7 @@ use crate::finding::{Finding, Severity};
 use crate::kinds::{Action, Change, Object, Stage};
 use crate::limits::{Exceeded, Hand, check};
 use crate::load::{Config, Origin};
+use crate::policy::Limits;
 use crate::snapshot::Snapshot;
 
 /// The version of the saved format. A reader refuses a newer major one; a minor one only adds.
@@ -395,39 +396,49 @@ impl Plan {
     }
 }
 
+/// An approved step that is not executed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    /// What it would have changed.
+    pub address: Address,
+    /// What is different now, as a text diff from what was approved to what would be done now.
+    pub difference: String,
+}
+
 /// Keeps, of a fresh plan, only the steps that a saved one approved: those still wanted, whose
-/// before-state still holds. Returns what was approved and is left out, for people. What is new is
-/// never executed.
-pub fn approved(
-    saved: &Plan,
-    fresh: &mut Plan,
-    limits: &crate::policy::Limits,
-    hand: Hand,
-) -> Vec<String> {
+/// before-state still holds. Returns what was approved and is left out because its ground shifted;
+/// a step that is wanted no more is done already. What is new is never executed.
+pub fn approved(saved: &Plan, fresh: &mut Plan, limits: &Limits, hand: Hand) -> Vec<LeftOut> {
     let same = |a: &Step, b: &Step| a.address == b.address && a.change == b.change && a.id == b.id;
-    let managed = fresh.managed;
-    let mut left_out = Vec::new();
-    for step in &saved.steps {
-        if fresh.steps.iter().any(|other| same(step, other)) {
-            continue;
-        }
-        // Wanted no more: done already, or the files say otherwise. Unrelated drift spoils nothing.
-        if fresh
+    let open = saved
+        .steps
+        .iter()
+        .filter(|step| !fresh.steps.iter().any(|other| same(step, other)));
+    let left_out = open.filter_map(|step| {
+        let now = fresh
             .steps
             .iter()
-            .any(|other| other.address == step.address && other.stage == step.stage)
-        {
-            left_out.push(format!(
-                "{}: what is there changed since the plan was approved",
-                step.address
-            ));
-        }
-    }
+            .find(|other| other.address == step.address && other.stage == step.stage)?;
+        Some(LeftOut {
+            address: step.address.clone(),
+            difference: difference(step, now),
+        })
+    });
+    let left_out = left_out.collect();
     fresh
         .steps
         .retain(|step| saved.steps.iter().any(|other| same(step, other)));
-    fresh.limits = check(&fresh.steps, managed, limits, hand);
+    fresh.limits = check(&fresh.steps, fresh.managed, limits, hand);
     fresh.counts.held_back = 0;
     fresh.recount();
     left_out
+}
+
+fn difference(approved: &Step, now: &Step) -> String {
+    let text = |step: &Step| serde_json::to_string_pretty(&step.change).unwrap_or_default();
+    let (approved, now) = (text(approved), text(now));
+    similar::TextDiff::from_lines(&approved, &now)
+        .unified_diff()
+        .context_radius(1)
+        .to_string()
 }

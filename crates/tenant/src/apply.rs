@@ -227,12 +227,18 @@ impl Run<'_> {
         let mut busy = BTreeSet::new();
         let mut units: Vec<Unit> = Vec::new();
         let mut over = Vec::new();
-        for chain in chains
-            .iter()
-            .filter(|chain| chain.not_before.is_none_or(|instant| instant <= now))
-        {
+        for chain in chains.iter() {
             if units.len() >= ROUND {
                 break;
+            }
+            let step = &self.steps[chain.place];
+            let lane = lane(step);
+            if chain.not_before.is_some_and(|instant| instant > now) {
+                // Later steps on the same object wait too; other edges of the same holder do not.
+                if step.address == lane {
+                    busy.insert(lane);
+                }
+                continue;
             }
             let request = match self.next_request(chain) {
                 Ok(request) => request,
@@ -246,7 +252,6 @@ impl Run<'_> {
             if is_invitation(&request) && !self.invited && units.iter().any(another) {
                 continue;
             }
-            let lane = lane(&self.steps[chain.place]);
             if let Some(unit) = units
                 .iter_mut()
                 .find(|unit| unit.takes(chain, &request, &lane))

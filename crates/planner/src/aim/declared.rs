@@ -5,20 +5,16 @@ use jiff::Timestamp;
 use super::guard::Kept;
 use super::{Aim, Fate, World};
 use crate::address::Address;
-use crate::diff::{Drawn, Gone};
+use crate::diff::Drawn;
 use crate::kinds::guest::Guest;
 use crate::kinds::guest::user::User;
 use crate::kinds::guest::written::Declared;
 use crate::kinds::{Action, Change, Kind, Object};
 use crate::matching::Match;
-use crate::offboard::{Due, Rung, due};
 use crate::plan::{Because, Count};
 use crate::policy::{Left, Orphaned};
 use crate::stamp::{Mark, Reading, Stamp};
-use crate::time::{Days, days_after, first_instant, show};
-
-/// When people are told of an invitation that nobody redeems, if no rule says.
-const PENDING_WARN: Days = Days(14);
+use crate::time::{days_after, show};
 
 impl Aim {
     pub(super) fn declared(&mut self, world: World<'_>) {
@@ -41,7 +37,7 @@ impl Aim {
     }
 
     /// Blocks every step on a declared guest.
-    fn refuse(&mut self, declared: &Declared, code: &str, why: impl Into<String>) {
+    pub(super) fn refuse(&mut self, declared: &Declared, code: &str, why: impl Into<String>) {
         self.block(code, &Address::guest(&declared.key), why)
             .at(&declared.origin);
     }
@@ -104,7 +100,7 @@ impl Aim {
         let before = user.object(&declared.key, world.stamp());
         let clean = stamp.without(Mark::Offboarding).without(Mark::Reason);
         let enabled = Some(declared.blocked != Some(true));
-        let after = wanted(declared, clean, enabled).over(&before);
+        let after = wanted(declared, clean.clone(), enabled).over(&before);
         self.ids.bind(address, user.id.clone());
         let text = if by_us {
             "declared again; we had deleted it"
@@ -118,6 +114,7 @@ impl Aim {
             Because::at(text, &declared.origin),
             None,
         );
+        self.remind(world, declared, user, clean);
         self.fate(declared, Some(user), true);
     }
 
@@ -145,7 +142,6 @@ impl Aim {
         }
         self.fate(declared, Some(user), kept != Some(Kept::Restricted));
         self.keep(world, declared, user, stamp, kept.as_ref());
-        self.pending(world, declared, user, kept.as_ref());
         self.expiring(world, declared);
         if adopting {
             self.info(
@@ -285,338 +281,7 @@ impl Aim {
             Because::at(because, &declared.origin),
             counts,
         );
-        self.repoint(world, declared, user, &stamp, kept);
-        self.consent(world, declared, user, clean);
-    }
-
-    /// Blocks sign-in, ends sessions, and marks the account with when and why.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "each is a different fact about one step"
-    )]
-    pub(super) fn begin(
-        &mut self,
-        world: World<'_>,
-        user: &User,
-        key: &str,
-        stamp: Stamp,
-        reason: &str,
-        because: Because,
-        counts: Count,
-    ) {
-        let before = user.object(key, world.stamp());
-        let stamp = stamp
-            .marked_now(Mark::Offboarding)
-            .marked(Mark::Reason, reason);
-        let guest = Guest {
-            stamp: Some(stamp),
-            account_enabled: Some(false),
-            profile: Default::default(),
-            ..before.clone()
-        };
-        let revoked = guest.over(&before);
-        self.want(Object::Guest(guest), because.clone(), Some(counts));
-        self.act(
-            Action::RevokeSessions,
-            revoked.clone(),
-            revoked,
-            because,
-            Some(counts),
-        );
-    }
-
-    /// A guest whose declared day has come.
-    fn ending(
-        &mut self,
-        world: World<'_>,
-        declared: &Declared,
-        user: &User,
-        stamp: Stamp,
-        end: Timestamp,
-        kept: Option<Kept>,
-    ) {
-        let address = Address::guest(&declared.key);
-        self.fate(declared, Some(user), false);
-        let text = declared
-            .expires
-            .map_or_else(String::new, |expires| format!("expired {expires}"));
-        let because = Because::at(text, &declared.expires_origin);
-        if let Some(kept) = kept {
-            let text = format!(
-                "{}, although the time ended {}",
-                kept.text(),
-                show(end, world.zone())
-            );
-            self.warn(kept.code(), &address, text)
-                .at(&declared.expires_origin);
-            return;
-        }
-        let begun = begun(user, &stamp, world.now);
-        let due = due(
-            world.policy.lifecycle.expired,
-            end,
-            begun,
-            world.now,
-            world.zone(),
-        );
-        self.descend(
-            world,
-            user,
-            &declared.key,
-            stamp,
-            "expired",
-            &due,
-            begun,
-            &because,
-            Count::Expiry,
-            None,
-        );
-    }
-
-    /// Goes down the rungs that are due. `later` is what rungs after the first count against.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "each is a different fact about one guest"
-    )]
-    pub(super) fn descend(
-        &mut self,
-        world: World<'_>,
-        user: &User,
-        key: &str,
-        stamp: Stamp,
-        reason: &str,
-        due: &Due,
-        begun: Option<Timestamp>,
-        because: &Because,
-        first: Count,
-        later: Option<Count>,
-    ) {
-        let address = Address::guest(key);
-        let counts = if begun.is_none() { Some(first) } else { later };
-        if due.delete {
-            self.gone.insert(
-                address,
-                Gone {
-                    because: because.clone(),
-                    counts: later,
-                },
-            );
-            return;
-        }
-        match begun {
-            None if due.disable => {
-                self.begin(world, user, key, stamp, reason, because.clone(), first)
-            }
-            None => {}
-            Some(begun) => {
-                // A reason that changed keeps its instant: the grace has begun.
-                if stamp.mark(Mark::Reason) != Some(reason) {
-                    let guest = Guest {
-                        stamp: Some(stamp.marked(Mark::Reason, reason)),
-                        profile: Default::default(),
-                        ..user.object(key, world.stamp())
-                    };
-                    self.want(Object::Guest(guest), because.clone(), None);
-                }
-                if user.sessions_valid_from.is_some_and(|from| from < begun) {
-                    let guest = user.object(key, world.stamp());
-                    self.act(
-                        Action::RevokeSessions,
-                        guest.clone(),
-                        guest,
-                        because.clone(),
-                        None,
-                    );
-                }
-            }
-        }
-        if due.strip {
-            if let Some(fate) = self.fates.get_mut(key) {
-                fate.strip = Some(Gone {
-                    because: because.clone(),
-                    counts,
-                });
-            }
-        }
-        if let Some((rung, at)) = due.next {
-            let code = if rung == Rung::Delete {
-                "deletion-coming"
-            } else {
-                "offboarding"
-            };
-            let text = format!(
-                "{}; {} on {}",
-                because.text,
-                rung.done(),
-                show(at, world.zone())
-            );
-            let finding = self.info(code, &address, text);
-            finding.origin = because.origin.clone();
-        }
-    }
-
-    /// Hands the account to the address the guest has now.
-    fn repoint(
-        &mut self,
-        world: World<'_>,
-        declared: &Declared,
-        user: &User,
-        stamp: &Stamp,
-        kept: Option<&Kept>,
-    ) {
-        let Some(old) = &declared.formerly else {
-            return;
-        };
-        let address = Address::guest(&declared.key);
-        let begun = stamp.mark(Mark::Repoint).is_some();
-        if user.label() != *old && !begun {
-            return;
-        }
-        if user.object(&declared.key, world.stamp()).stamp.is_none() {
-            return self.refuse(declared, "repoint", "cannot take over an account that does not carry our stamp: adopt it under its old address first");
-        }
-        if let Some(kept) = kept {
-            return self.refuse(
-                declared,
-                "repoint",
-                format!("the account of {old} {}", kept.text()),
-            );
-        }
-        let before = user.object(&declared.key, world.stamp());
-        let clean = stamp
-            .clone()
-            .without(Mark::Repoint)
-            .without(Mark::Offboarding)
-            .without(Mark::Reason);
-        let mut after = wanted(declared, clean, None).over(&before);
-        after.mail = Some(declared.mail.clone());
-        after.invitation = Some(declared.invitation.clone());
-        self.note(&address, format!("{} receives the account of {old} and everything it holds; {old} can no longer sign in with it", declared.mail));
-        self.mail(declared);
-        self.act(
-            Action::Repoint,
-            before,
-            after,
-            Because::at(format!("formerly {old}"), &declared.origin),
-            Some(Count::Removal),
-        );
-    }
-
-    /// Asks for consent again where it is older than `redeemedSince`.
-    fn consent(&mut self, world: World<'_>, declared: &Declared, user: &User, stamp: Stamp) {
-        let Some(since) = declared.redeemed_since else {
-            return;
-        };
-        let cutoff = match since {
-            crate::time::Until::Day(day) => first_instant(day, world.zone()),
-            crate::time::Until::Instant(instant) => instant,
-        };
-        let accepted = user.external_user_state.as_deref() == Some("Accepted");
-        let old = user.state_changed.is_some_and(|at| at < cutoff);
-        let asked = stamp
-            .instant(Mark::Reset, world.now)
-            .is_some_and(|at| at >= cutoff);
-        if cutoff > world.now || !accepted || !old || asked {
-            return;
-        }
-        let before = user.object(&declared.key, world.stamp());
-        let mut after = wanted(declared, stamp.marked_now(Mark::Reset), None).over(&before);
-        after.invitation = Some(declared.invitation.clone());
-        self.mail(declared);
-        self.act(
-            Action::ResetRedemption,
-            before,
-            after,
-            Because::at(format!("redeemedSince {since}"), &declared.origin),
-            None,
-        );
-    }
-
-    /// A guest who has not redeemed the invitation.
-    fn pending(&mut self, world: World<'_>, declared: &Declared, user: &User, kept: Option<&Kept>) {
-        let Some(since) = user
-            .state_changed
-            .or(user.created)
-            .filter(|_| user.is_pending())
-        else {
-            return;
-        };
-        let address = Address::guest(&declared.key);
-        let rules = world.policy.lifecycle.pending;
-        let reached = |days: Days| days_after(since, days, world.zone()) <= world.now;
-        let before = user.object(&declared.key, world.stamp());
-        let Some(stamp) = before
-            .stamp
-            .clone()
-            .filter(|_| !self.blocked.contains(&address))
-        else {
-            return;
-        };
-        let on = since.to_zoned(world.zone().clone()).date();
-        if rules.delete.is_some_and(reached) && kept.is_none() {
-            let because = Because::rule(format!(
-                "invited {on}, never redeemed (lifecycle.pending.delete)"
-            ));
-            self.wanted.remove(&address);
-            self.fates.remove(&declared.key);
-            self.gone.insert(
-                address,
-                Gone {
-                    because,
-                    counts: Some(Count::Removal),
-                },
-            );
-            return;
-        }
-        if rules.remind.is_some_and(reached)
-            && stamp.mark(Mark::Reminded).is_none()
-            && declared.blocked != Some(true)
-        {
-            let mut after = wanted(declared, stamp.marked_now(Mark::Reminded), None).over(&before);
-            after.invitation = Some(declared.invitation.clone());
-            self.note(
-                &address,
-                format!(
-                    "mail: the invitation is sent to {} once more",
-                    declared.mail
-                ),
-            );
-            self.act(
-                Action::Remind,
-                before,
-                after,
-                Because::rule(format!(
-                    "invited {on}, not redeemed (lifecycle.pending.remind)"
-                )),
-                None,
-            );
-        } else if reached(rules.remind.unwrap_or(PENDING_WARN)) {
-            self.info(
-                "pending",
-                &address,
-                format!("was invited {on} and has not redeemed the invitation"),
-            )
-            .at(&declared.origin);
-        }
-    }
-
-    /// Says that a guest's end is near.
-    fn expiring(&mut self, world: World<'_>, declared: &Declared) {
-        let Some(expires) = declared.expires else {
-            return;
-        };
-        let end = expires.end(world.zone());
-        if end
-            <= days_after(
-                world.now,
-                world.policy.lifecycle.expiring.warn,
-                world.zone(),
-            )
-        {
-            let text = format!("access ends {}", show(end, world.zone()));
-            self.warn("expiring", &Address::guest(&declared.key), text)
-                .at(&declared.expires_origin);
-        }
+        self.ask(world, declared, user, clean, kept);
     }
 
     /// Says that nobody vouches for a guest any more. Returns why to disable, if a rule says so.
@@ -655,39 +320,6 @@ impl Aim {
         })
     }
 
-    /// Notes whether a mail goes out, and to whom.
-    fn mail(&mut self, declared: &Declared) {
-        let address = Address::guest(&declared.key);
-        let invitation = &declared.invitation;
-        let cc = invitation
-            .cc
-            .as_ref()
-            .map(|cc| format!(", copy to {cc}"))
-            .unwrap_or_default();
-        let text = if invitation.send {
-            format!(
-                "mail: Microsoft sends the invitation to {}{cc}",
-                declared.mail
-            )
-        } else {
-            "mail: none is sent".to_owned()
-        };
-        self.note(&address, text);
-        if invitation.message.is_some() {
-            let text = "Graph drops `invitation.message` when an application invites";
-            self.warn("message-dropped", &address, text)
-                .at(&declared.origin);
-            if invitation.language.is_some() {
-                self.warn(
-                    "language-ignored",
-                    &address,
-                    "Graph ignores `invitation.language` when there is a message",
-                )
-                .at(&declared.origin);
-            }
-        }
-    }
-
     pub(super) fn act(
         &mut self,
         action: Action,
@@ -708,7 +340,7 @@ impl Aim {
         });
     }
 
-    fn fate(&mut self, declared: &Declared, user: Option<&User>, grant: bool) {
+    pub(super) fn fate(&mut self, declared: &Declared, user: Option<&User>, grant: bool) {
         let id = user.map(|user| user.id.clone());
         self.decide(
             &declared.key,
@@ -722,7 +354,7 @@ impl Aim {
 }
 
 /// Returns the declared guest as it should be in Graph.
-fn wanted(declared: &Declared, stamp: Stamp, enabled: Option<bool>) -> Guest {
+pub(super) fn wanted(declared: &Declared, stamp: Stamp, enabled: Option<bool>) -> Guest {
     Guest {
         key: declared.key.clone(),
         mail: Some(declared.mail.clone()),

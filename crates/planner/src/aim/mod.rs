@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use self::guard::Kept;
 use crate::address::{Address, Ids, ObjectId};
 use crate::diff::{Drawn, Gone, Wanted};
 use crate::finding::{Finding, Severity};
@@ -18,7 +19,9 @@ use crate::plan::{Because, Count, Request};
 use crate::policy::Policy;
 use crate::snapshot::Snapshot;
 
+mod consent;
 mod declared;
+mod ending;
 mod groups;
 mod guard;
 mod memberships;
@@ -112,6 +115,7 @@ pub(crate) fn aim(config: &Config, snapshot: &Snapshot, now: Timestamp, request:
     aim.undeclared(world);
     aim.sponsors(world);
     aim.memberships(world);
+    aim.unread();
     aim.count();
     aim
 }
@@ -218,6 +222,20 @@ impl Aim {
             finding.hint = Some(
                 "nobody is warned, disabled or deleted for inactivity by this version".to_owned(),
             );
+        }
+    }
+
+    /// Says which permission is missing where something was not taken because of it.
+    fn unread(&mut self) {
+        if self
+            .findings
+            .iter()
+            .any(|finding| finding.code == Kept::Unknown.code())
+        {
+            let text = "directory roles could not be read: nobody is disabled, stripped or deleted";
+            let finding = self.find(Severity::Error, Kept::Unknown.code(), None, text);
+            finding.hint =
+                Some("grant RoleManagement.Read.Directory and Group.Read.All".to_owned());
         }
     }
 

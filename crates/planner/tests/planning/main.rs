@@ -46,8 +46,8 @@ guests:
         mail         "Ada@contoso.example"
         stamp        "guestlist owner=sandbox"
         mail: Microsoft sends the invitation to Ada@contoso.example
-    + sponsor ada@contoso.example / grace@fabrikam.example    guests/all.yaml:3
     + membership partners / ada@contoso.example               guests/all.yaml:7
+    + sponsor ada@contoso.example / grace@fabrikam.example    guests/all.yaml:3
 
     3 to create, 0 to change, 0 to delete. 2 unchanged, 0 not ours.
     "#);
@@ -57,15 +57,15 @@ guests:
 fn an_expired_guest_is_disabled_stripped_and_deleted_in_turn() {
     let guests = "guests: [{ mail: bob@contoso.example, expires: 2026-05-01, groups: [partners] }]";
     insta::assert_snapshot!(tenant().planned(guests, GROUPS, "2026-05-02"), @r#"
-    ~ guest bob@contoso.example                               expired 2026-05-01 (guests/all.yaml:1)
+    ~ guest bob@contoso.example                               expired 2026-05-02 00:00 UTC (guests/all.yaml:1)
         accountEnabled  true → false
         stamp           "guestlist owner=sandbox" → "guestlist owner=sandbox offboarding=now reason=expired"
-    ~ guest bob@contoso.example: revoke sessions              expired 2026-05-01 (guests/all.yaml:1)
-    - membership partners / bob@contoso.example               expired 2026-05-01 (guests/all.yaml:1)
+    ~ guest bob@contoso.example: revoke sessions              expired 2026-05-02 00:00 UTC (guests/all.yaml:1)
+    - membership partners / bob@contoso.example               expired 2026-05-02 00:00 UTC (guests/all.yaml:1)
 
     0 to create, 2 to change, 1 to delete. 0 unchanged, 0 not ours.
 
-    info: guest bob@contoso.example: expired 2026-05-01; deleted on 2026-06-01 00:00 UTC (guests/all.yaml:1)
+    info: guest bob@contoso.example: expired 2026-05-02 00:00 UTC; deleted on 2026-06-01 00:00 UTC (guests/all.yaml:1)
     "#);
     let mut later = tenant();
     later.users[1]["accountEnabled"] = json!(false);
@@ -76,10 +76,10 @@ fn an_expired_guest_is_disabled_stripped_and_deleted_in_turn() {
     insta::assert_snapshot!(later.planned(guests, GROUPS, "2026-05-31"), @"
     Nothing to do. 0 unchanged, 0 not ours.
 
-    info: guest bob@contoso.example: expired 2026-05-01; deleted on 2026-06-01 00:00 UTC (guests/all.yaml:1)
+    info: guest bob@contoso.example: expired 2026-05-02 00:00 UTC; deleted on 2026-06-01 00:00 UTC (guests/all.yaml:1)
     ");
     insta::assert_snapshot!(later.planned(guests, GROUPS, "2026-06-01"), @"
-    - guest bob@contoso.example                               expired 2026-05-01 (guests/all.yaml:1)
+    - guest bob@contoso.example                               expired 2026-05-02 00:00 UTC (guests/all.yaml:1)
 
     0 to create, 0 to change, 1 to delete. 0 unchanged, 0 not ours.
     ");
