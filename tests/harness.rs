@@ -46,7 +46,7 @@ impl Repository {
             for entry in std::fs::read_dir(root().join(folder)).unwrap() {
                 let path = entry.unwrap().path();
                 let name = format!("{folder}/{}", path.file_name().unwrap().to_str().unwrap());
-                repository.write(&name, &std::fs::read_to_string(&path).unwrap());
+                repository.write(&name, std::fs::read(&path).unwrap());
             }
         }
         repository

@@ -1,6 +1,11 @@
 //! End to end: the built binary against a served sandbox, over real HTTP and TLS, signing in with
 //! azure_identity. Most cases live lower; here is what only the whole can show.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should say where"
+)]
+
 mod bad_input;
 mod expiry;
 mod first_use;

@@ -328,11 +328,11 @@ impl Run<'_> {
 
     fn accepted(&mut self, unit: &Unit, reply: &Reply) {
         self.invited |= is_invitation(&unit.request);
-        if let Some((address, pointer)) = &unit.request.binds {
-            if let Some(id) = reply.body.pointer(pointer).and_then(Value::as_str) {
-                self.fresh.insert(id.to_owned());
-                self.ids.bind(address.clone(), id.to_owned());
-            }
+        if let Some((address, pointer)) = &unit.request.binds
+            && let Some(id) = reply.body.pointer(pointer).and_then(Value::as_str)
+        {
+            self.fresh.insert(id.to_owned());
+            self.ids.bind(address.clone(), id.to_owned());
         }
         if unit.request.path.ends_with("/restore") {
             let restored = self

@@ -36,7 +36,7 @@ impl Aim {
             self.repoint(world, declared, user, stamp, kept);
         } else if user.is_pending() {
             self.pending(world, declared, user, stamp, kept);
-        } else {
+        } else if declared.blocked != Some(true) {
             self.consent(world, declared, user, stamp);
         }
     }

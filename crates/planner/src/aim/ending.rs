@@ -139,13 +139,13 @@ impl Aim {
                 }
             }
         }
-        if due.strip {
-            if let Some(fate) = self.fates.get_mut(key) {
-                fate.strip = Some(Gone {
-                    because: because.clone(),
-                    counts,
-                });
-            }
+        if due.strip
+            && let Some(fate) = self.fates.get_mut(key)
+        {
+            fate.strip = Some(Gone {
+                because: because.clone(),
+                counts,
+            });
         }
         if let Some((rung, at)) = due.next {
             let code = if rung == Rung::Delete {

@@ -234,7 +234,6 @@ impl Aim {
 
 /// Returns how a membership ended, if it has.
 fn ended(world: World<'_>, granted: &Granted) -> Option<String> {
-    let expires = granted.expires?;
-    let end = expires.end(world.zone());
-    (end <= world.now).then(|| format!("expired {expires} ({})", show(end, world.zone())))
+    let end = granted.expires?.end(world.zone());
+    (end <= world.now).then(|| format!("expired {}", show(end, world.zone())))
 }

@@ -12,16 +12,16 @@ use serde_json::{Value, json};
 
 /// Users, deleted users, groups and role assignments of one tenant.
 #[derive(Clone, Default)]
-pub struct Tenant {
-    pub users: Vec<Value>,
-    pub deleted: Vec<Value>,
-    pub groups: Vec<Value>,
-    pub roles: Vec<(&'static str, &'static str)>,
-    pub roles_denied: bool,
+pub(crate) struct Tenant {
+    pub(crate) users: Vec<Value>,
+    pub(crate) deleted: Vec<Value>,
+    pub(crate) groups: Vec<Value>,
+    pub(crate) roles: Vec<(&'static str, &'static str)>,
+    pub(crate) roles_denied: bool,
 }
 
 /// An accepted guest, with what a test says otherwise.
-pub fn guest(id: &str, mail: &str, more: Value) -> Value {
+pub(crate) fn guest(id: &str, mail: &str, more: Value) -> Value {
     let mut user = json!({
         "id": id, "mail": mail, "userType": "Guest", "creationType": "Invitation", "accountEnabled": true,
         "userPrincipalName": format!("{}#EXT#@fabrikam.onmicrosoft.example", mail.replace('@', "_")),
@@ -36,12 +36,12 @@ pub fn guest(id: &str, mail: &str, more: Value) -> Value {
 }
 
 /// What a stamp looks like in a reply.
-pub fn stamped(text: &str) -> Value {
+pub(crate) fn stamped(text: &str) -> Value {
     json!({ "extensionAttribute15": format!("guestlist owner=sandbox {text}").trim_end() })
 }
 
 /// A member of the tenant.
-pub fn member(id: &str, mail: &str) -> Value {
+pub(crate) fn member(id: &str, mail: &str) -> Value {
     json!({ "id": id, "mail": mail, "userPrincipalName": mail, "userType": "Member", "accountEnabled": true, "displayName": mail })
 }
 
@@ -122,7 +122,7 @@ impl Tenant {
     }
 
     /// Reads everything a plan needs, wave by wave.
-    pub fn observe(&self, config: &Config, now: Timestamp) -> Snapshot {
+    pub(crate) fn observe(&self, config: &Config, now: Timestamp) -> Snapshot {
         let mut snapshot = Snapshot::new(now);
         loop {
             let reads = snapshot.wants(&config.desired, &config.policy);
@@ -136,7 +136,7 @@ impl Tenant {
     }
 
     /// Plans for a day.
-    pub fn plan(&self, guests: &str, policies: &str, now: &str, request: &Request) -> Plan {
+    pub(crate) fn plan(&self, guests: &str, policies: &str, now: &str, request: &Request) -> Plan {
         let now = instant(now);
         let config = config(guests, policies, now);
         let observed = self.observe(&config, now);
@@ -154,7 +154,7 @@ impl Tenant {
     }
 
     /// Plans for a day and returns what people read, without the header.
-    pub fn planned(&self, guests: &str, policies: &str, now: &str) -> String {
+    pub(crate) fn planned(&self, guests: &str, policies: &str, now: &str) -> String {
         let text = text::plan(
             &self.plan(guests, policies, now, &Request::default()),
             false,
@@ -168,14 +168,14 @@ fn encoded(text: &str) -> String {
 }
 
 /// An instant, or the first of a day in UTC.
-pub fn instant(text: &str) -> Timestamp {
+pub(crate) fn instant(text: &str) -> Timestamp {
     text.parse()
         .or_else(|_| format!("{text}T00:00:00Z").parse())
         .unwrap()
 }
 
 /// A repository of two files. An empty text is no file.
-pub fn config(guests: &str, policies: &str, now: Timestamp) -> Config {
+pub(crate) fn config(guests: &str, policies: &str, now: Timestamp) -> Config {
     let files = [("guests/all.yaml", guests), ("policies/all.yaml", policies)];
     let sources: Vec<_> = files
         .into_iter()
