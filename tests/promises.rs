@@ -295,7 +295,7 @@ fn promise_11_a_change_by_someone_else_is_noticed_before_a_guest_is_disabled() {
         .edit(&id, json!({ "department": "Changed meanwhile" }));
     let ran = tenant.run(&repository, &["apply", plan, "--yes"]).ends(4);
     assert!(
-        ran.stdout.contains("left out: guest gone0@contoso.example"),
+        ran.stdout.contains("guest gone0@contoso.example: is not changed: what is there differs from what was approved"),
         "{}",
         ran.stdout
     );

@@ -3,13 +3,13 @@
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
-use guestlist_planner::plan::{Plan, Step, approved};
+use guestlist_planner::plan::{Plan, Request, Step};
 use guestlist_planner::render::title;
 use guestlist_planner::safe::printable;
 use guestlist_tenant::apply::{Options, Outcome, Report};
 use jiff::Timestamp;
 
-use crate::args::{ApplyArgs, Common, Format, print};
+use crate::args::{self, ApplyArgs, Common, Format, print};
 use crate::connection::connect;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -26,38 +26,23 @@ pub(crate) async fn apply(
     let _lock = keep::lock(&common.dir)?;
     let connection = connect(&common.dir, &config, common.auth.as_deref()).await?;
     let snapshot = guestlist_tenant::observe(&connection.client, &config, now).await?;
-    let (mut plan, ids) =
-        planning::make(common, &config, &snapshot, now, now, &args.choice.request())?;
-    let mut left_out = Vec::new();
-    if let Some(saved) = &saved {
-        if saved.tenant != plan.tenant {
-            let message = format!(
-                "the plan is for tenant {}, this is {}",
-                saved.tenant, plan.tenant
-            );
-            return Err(Failure::plain(message, "plan anew for this tenant"));
-        }
-        left_out = approved(
-            saved,
-            &mut plan,
-            &config.policy.limits,
-            args.choice.request().hand,
+    let request = Request {
+        approved: saved.as_ref().map(|saved| saved.steps.clone()),
+        ..args.choice.request()
+    };
+    let (plan, ids) = planning::make(common, &config, &snapshot, now, now, &request)?;
+    if let Some(saved) = saved.filter(|saved| saved.tenant != plan.tenant) {
+        let message = format!(
+            "the plan is for tenant {}, this is {}",
+            saved.tenant, plan.tenant
         );
+        return Err(Failure::plain(message, "plan anew for this tenant"));
     }
     planning::show(common, &plan, Format::Text);
-    for left in &left_out {
-        print(&format!(
-            "left out: {}: it changed since the plan was approved\n",
-            printable(&left.address.to_string())
-        ));
-        for line in left.difference.lines() {
-            print(&format!("    {}\n", printable(line)));
-        }
-    }
     if plan.is_refused() {
         return Ok(Exit::Refused);
     }
-    let blocked = plan.has_errors() || !left_out.is_empty();
+    let blocked = plan.has_errors();
     if plan.steps.is_empty() {
         return Ok(if blocked { Exit::Partly } else { Exit::Done });
     }
@@ -67,7 +52,8 @@ pub(crate) async fn apply(
     let mut journal = FileJournal::begin(&common.dir, &plan)?;
     let options = Options {
         stamp: config.policy.tenant.stamp.as_str().to_owned(),
-        now,
+        // The grace of whom this disables counts from now, not from when the reading began.
+        now: args::now(),
         settle: Duration::from_secs(args.settle),
     };
     let mut done = 0;

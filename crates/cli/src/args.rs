@@ -134,6 +134,7 @@ impl Choice {
                 expiries: self.allow_expiries,
             },
             only: self.only.clone(),
+            approved: None,
             no_removals: self.no_removals,
             take_over: self.take_over.clone(),
             moved_from: self.stamp_was.clone(),
@@ -193,7 +194,8 @@ pub(crate) struct ServeArgs {
     /// The port; 0 takes a free one.
     #[arg(long, default_value_t = 0)]
     pub(crate) port: u16,
-    /// Serve over TLS and write the CA's certificate here, for SSL_CERT_FILE.
+    /// Serve over TLS and write the CA's certificate here, for SSL_CERT_FILE. Signing in for real,
+    /// as guestlist itself does, needs this.
     #[arg(long, value_name = "FILE")]
     pub(crate) tls: Option<PathBuf>,
     /// How many seconds a new object takes to show everywhere.
@@ -252,7 +254,7 @@ fn start(cli: &Cli) -> Result<Exit, Failure> {
 }
 
 /// Returns the instant it is, to the second: stamps and plans know no finer one.
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     let now = Timestamp::now();
     Timestamp::from_second(now.as_second()).unwrap_or(now)
 }

@@ -25,8 +25,8 @@ pub(crate) struct Connection {
 }
 
 /// Returns where the embedded tenant keeps its state.
-pub(crate) fn sandbox_state(root: &Path) -> Result<PathBuf, Failure> {
-    Ok(keep::folder(root)?.join("sandbox.json"))
+pub(crate) fn sandbox_state(root: &Path) -> PathBuf {
+    root.join(keep::FOLDER).join("sandbox.json")
 }
 
 /// Connects to the tenant that the files are for.
@@ -43,7 +43,7 @@ pub(crate) async fn connect(
 }
 
 async fn embedded(root: &Path) -> Result<Connection, Failure> {
-    let sandbox = Sandbox::open(&sandbox_state(root)?)?;
+    let sandbox = Sandbox::open(&sandbox_state(root))?;
     let token = sandbox.token();
     let address = ([127, 0, 0, 1], 0).into();
     let server = serve(sandbox, address, None)

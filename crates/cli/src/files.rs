@@ -122,8 +122,17 @@ impl Found {
                 } else {
                     self.walk(&path, &inner);
                 }
-            } else if base.ends_with(".yaml") || base.ends_with(".yml") {
-                self.file(&path, &inner);
+            } else {
+                let name = base.to_lowercase();
+                if name.ends_with(".yaml") || name.ends_with(".yml") {
+                    self.file(&path, &inner);
+                } else if name.contains(".yaml") || name.contains(".yml") {
+                    self.mistake(
+                        &inner,
+                        "the file looks like YAML and is not read",
+                        "name it .yaml, or move it elsewhere",
+                    );
+                }
             }
         }
     }

@@ -34,7 +34,7 @@ impl FileJournal {
     /// Begins the journal of a run.
     pub(crate) fn begin(root: &Path, plan: &Plan) -> Result<Self, Failure> {
         let folder = keep::folder(root)?.join("journal");
-        std::fs::create_dir_all(&folder).map_err(Failure::file(&folder))?;
+        keep::make(&folder)?;
         let at = jiff::Timestamp::now();
         let path = folder.join(format!("{}.jsonl", at.strftime("%Y%m%dT%H%M%S%.6fZ")));
         let file = keep::append(&path).map_err(Failure::file(&path))?;

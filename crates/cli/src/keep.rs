@@ -7,11 +7,23 @@ use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
 
+/// The folder's name.
+pub(crate) const FOLDER: &str = ".guestlist";
+
 /// Returns the folder in which everything is kept, made if need be.
 pub(crate) fn folder(root: &Path) -> Result<PathBuf, Failure> {
-    let path = root.join(".guestlist");
-    std::fs::create_dir_all(&path).map_err(Failure::file(&path))?;
+    let path = root.join(FOLDER);
+    make(&path)?;
     Ok(path)
+}
+
+/// Makes a folder, and those above it, that only its owner can enter.
+pub(crate) fn make(path: &Path) -> Result<(), Failure> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path).map_err(Failure::file(path))
 }
 
 /// Writes a file that only its owner can read: whole or not at all.

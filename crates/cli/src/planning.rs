@@ -74,12 +74,32 @@ pub(crate) fn make(
     request: &Request,
 ) -> Result<(Plan, Ids), Failure> {
     right_tenant(config, snapshot)?;
+    if let Some(only) = &request.only {
+        known(only, config, snapshot)?;
+    }
     let header = Header {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         commit: commit(&common.dir),
         planned_at: Some(now),
     };
     Ok(decide(config, snapshot, at, request, &header))
+}
+
+/// Refuses to plan for a guest that nobody knows: a typo would look like "nothing to do".
+fn known(only: &str, config: &Config, snapshot: &Snapshot) -> Result<(), Failure> {
+    let only = only.to_lowercase();
+    let is_known = config.desired.guests.contains_key(&only)
+        || snapshot
+            .users
+            .values()
+            .any(|user| user.is_guest() && user.label() == only);
+    if is_known {
+        return Ok(());
+    }
+    Err(Failure::plain(
+        format!("--only {only}: no such guest is declared or in the tenant"),
+        "write the address as the files do",
+    ))
 }
 
 /// Prints a plan on stdout.

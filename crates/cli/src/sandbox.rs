@@ -8,9 +8,11 @@ use crate::args::{Common, ServeArgs, print};
 use crate::connection::sandbox_state;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::keep;
 
 pub(crate) async fn serve(common: &Common, args: &ServeArgs) -> Result<Exit, Failure> {
-    let sandbox = Sandbox::open(&sandbox_state(&common.dir)?)?;
+    keep::folder(&common.dir)?;
+    let sandbox = Sandbox::open(&sandbox_state(&common.dir))?;
     let replication = Duration::try_from_secs_f64(args.replication).unwrap_or_default();
     sandbox.behave(Behaviour {
         replication,
@@ -54,7 +56,7 @@ pub(crate) async fn serve(common: &Common, args: &ServeArgs) -> Result<Exit, Fai
 }
 
 pub(crate) fn reset(common: &Common) -> Result<Exit, Failure> {
-    let path = sandbox_state(&common.dir)?;
+    let path = sandbox_state(&common.dir);
     match std::fs::remove_file(&path) {
         Ok(()) => print("The sandbox tenant is forgotten; the next use begins anew.\n"),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {

@@ -59,6 +59,11 @@ impl Ids {
         self.0.insert(address, id);
     }
 
+    /// Returns whether an id belongs to any address.
+    pub fn contains(&self, id: &str) -> bool {
+        self.0.values().any(|known| known == id)
+    }
+
     /// Returns the id of an address, if it is known.
     pub fn get(&self, address: &Address) -> Option<&str> {
         self.0.get(address).map(String::as_str)

@@ -207,14 +207,14 @@ pub fn load(sources: &[Source], now: Timestamp) -> Result<Config, Vec<Mistake>> 
 fn sections(check: &mut Checker<'_>) -> BTreeMap<String, Node> {
     let mut all = BTreeMap::new();
     for (file, source) in check.sources.iter().enumerate() {
-        let root = match parse(&source.text, file) {
+        let mut root = match parse(&source.text, file) {
             Ok(root) => root,
             Err(error) => {
                 check.place(error.place, format!("this is no YAML: {}", error.message));
                 continue;
             }
         };
-        duplicates(&root, check);
+        duplicates(&mut root, check);
         match &root.value {
             Value::Map(entries) if !entries.is_empty() => {
                 for (key, node) in entries {
@@ -309,22 +309,29 @@ fn merge(into: &mut Node, from: &Node, name: &str, check: &mut Checker<'_>) {
     }
 }
 
-fn duplicates(node: &Node, check: &mut Checker<'_>) {
-    let mut seen: BTreeMap<&str, Place> = BTreeMap::new();
-    for (key, value) in node.entries() {
-        if let Some(first) = seen.insert(&key.name, key.place) {
-            check.place(
-                key.place,
-                format!(
-                    "`{}` is written twice\nhint: it also stands in line {}",
-                    key.name, first.line
-                ),
-            );
+/// Reports keys that are written twice, and keeps the first of them.
+fn duplicates(node: &mut Node, check: &mut Checker<'_>) {
+    match &mut node.value {
+        Value::List(items) => items.iter_mut().for_each(|item| duplicates(item, check)),
+        Value::Map(entries) => {
+            let mut seen: BTreeMap<String, Place> = BTreeMap::new();
+            entries.retain_mut(|(key, value)| {
+                duplicates(value, check);
+                let Some(first) = seen.get(&key.name) else {
+                    seen.insert(key.name.clone(), key.place);
+                    return true;
+                };
+                check.place(
+                    key.place,
+                    format!(
+                        "`{}` is written twice\nhint: it also stands in line {}",
+                        key.name, first.line
+                    ),
+                );
+                false
+            });
         }
-        duplicates(value, check);
-    }
-    for item in node.items() {
-        duplicates(item, check);
+        _ => {}
     }
 }
 
@@ -387,12 +394,12 @@ fn groups(
     sections: &BTreeMap<String, Node>,
     check: &mut Checker<'_>,
 ) -> BTreeMap<String, group::written::Declared> {
-    let mut groups = BTreeMap::new();
+    let mut groups: BTreeMap<String, group::written::Declared> = BTreeMap::new();
     for node in sections.get("groups").map_or(&[][..], Node::items) {
         let Some(group) = group::written::Declared::read(node, check) else {
             continue;
         };
-        match groups.entry(group.name.clone()) {
+        match groups.entry(group.name.to_lowercase()) {
             Entry::Vacant(entry) => drop(entry.insert(group)),
             Entry::Occupied(entry) => {
                 let first: &group::written::Declared = entry.get();
@@ -407,7 +414,11 @@ fn groups(
             }
         }
     }
+    // Names are compared without case, as the tenant does.
     groups
+        .into_values()
+        .map(|group| (group.name.clone(), group))
+        .collect()
 }
 
 /// Checks what one entry says of others: its groups, its former address.

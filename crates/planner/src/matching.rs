@@ -40,7 +40,7 @@ impl<'a> Matching<'a> {
     /// Matches every declared guest.
     pub fn new(snapshot: &'a Snapshot, desired: &Desired, policy: &'a Policy) -> Self {
         let live = index(snapshot.users.values());
-        let deleted = index(snapshot.deleted.values().filter(|user| user.is_guest()));
+        let deleted = index(snapshot.deleted.values());
         let mut this = Self {
             snapshot,
             stamp: policy.tenant.stamp.as_str(),
@@ -61,50 +61,67 @@ impl<'a> Matching<'a> {
         self.matches.get(key).unwrap_or(&Match::Absent)
     }
 
+    /// Returns whether an account would be taken on that carries no stamp yet.
+    pub fn adopts(&self, desired: &Desired) -> bool {
+        let unstamped = |id: &String| {
+            self.snapshot
+                .users
+                .get(id)
+                .is_some_and(|user| user.stamp(self.stamp) == Reading::Empty)
+        };
+        desired
+            .guests
+            .values()
+            .filter(|guest| !guest.adopt)
+            .any(|guest| matches!(self.of(&guest.key), Match::Live(id) if unstamped(id)))
+    }
+
     /// Returns whether any declared address may mean this account.
     pub fn is_claimed(&self, id: &str) -> bool {
         self.claimed.contains(id)
     }
 
-    /// Returns the declared addresses whose account is not surely ours: for them it must be known
-    /// who else holds the address.
-    pub fn doubtful<'d>(&self, desired: &'d Desired) -> BTreeSet<&'d str> {
-        let ours = |id: &String| {
-            let reading = self
-                .snapshot
-                .users
-                .get(id)
-                .map(|user| user.stamp(self.stamp));
-            matches!(reading, Some(Reading::Stamp(stamp)) if stamp.owner == self.owner)
+    /// Returns the declared addresses of which it must be known who else holds them: those whose
+    /// account is not surely ours, or does not answer to them yet.
+    pub fn doubtful(&self, desired: &Desired) -> BTreeSet<String> {
+        let sure = |guest: &&Declared| {
+            let Match::Live(id) = self.of(&guest.key) else {
+                return false;
+            };
+            self.snapshot.users.get(id).is_some_and(|user| {
+                let ours = matches!(user.stamp(self.stamp), Reading::Stamp(stamp) if stamp.owner == self.owner);
+                ours && user.addresses().contains(&guest.key)
+            })
         };
-        let doubtful = desired
-            .guests
-            .values()
-            .filter(|guest| !matches!(self.of(&guest.key), Match::Live(id) if ours(id)));
-        doubtful
-            .flat_map(|guest| [Some(guest.key.as_str()), guest.formerly.as_deref()])
-            .flatten()
-            .collect()
+        let doubtful = desired.guests.values().filter(|guest| !sure(guest));
+        // The tenant may hold a domain as it is written or as punycode.
+        let spellings = |guest: &Declared| {
+            [
+                Some(guest.key.clone()),
+                Some(guest.mail.to_lowercase()),
+                guest.formerly.clone(),
+            ]
+        };
+        doubtful.flat_map(spellings).flatten().collect()
     }
 
     fn find(&mut self, guest: &Declared, live: &Index<'a>, deleted: &Index<'a>) -> Match {
+        let holders = |index: &Index<'a>, key: &str| index.get(key).cloned().unwrap_or_default();
+        let own = holders(live, &guest.key);
+        let old = guest
+            .formerly
+            .as_ref()
+            .map(|old| holders(live, old))
+            .unwrap_or_default();
+        let all: BTreeSet<_> = own.union(&old).copied().collect();
+        self.claimed.extend(all.iter().map(|id| (*id).to_owned()));
         if self.snapshot.domains.contains(&domain_of(&guest.key)) {
-            self.claim(live.get(&guest.key));
             return Match::Blocked(format!(
                 "{} is an address of this tenant's own domain",
                 guest.key
             ));
         }
-        let mut candidates = live.get(&guest.key).cloned().unwrap_or_default();
-        let before = guest
-            .formerly
-            .as_ref()
-            .and_then(|old| live.get(old))
-            .cloned()
-            .unwrap_or_default();
-        candidates.extend(before);
-        self.claim(Some(&candidates));
-        let users: Vec<_> = candidates
+        let users: Vec<_> = all
             .iter()
             .filter_map(|id| self.snapshot.users.get(*id))
             .collect();
@@ -120,13 +137,11 @@ impl<'a> Matching<'a> {
         }
         match users.as_slice() {
             [] => self.find_deleted(guest, deleted),
-            [user] if self.snapshot.domains.contains(&domain_of(&user.label())) => {
-                Match::Blocked(format!(
-                    "{} belongs to an account of this tenant's own domain: {}",
-                    guest.key,
-                    user.label()
-                ))
-            }
+            [user] if self.snapshot.is_own(user) => Match::Blocked(format!(
+                "{} belongs to an account of this tenant's own domain: {}",
+                guest.key, user.user_principal_name
+            )),
+            [user] if own.is_empty() => self.find_former(guest, user, deleted),
             [user] => Match::Live(user.id.clone()),
             several => {
                 let names: Vec<_> = several
@@ -143,6 +158,25 @@ impl<'a> Matching<'a> {
         }
     }
 
+    /// An account that only the former address leads to. It must be known by that address, and the
+    /// new one must be free.
+    fn find_former(&self, guest: &Declared, user: &User, deleted: &Index<'a>) -> Match {
+        let old = guest.formerly.as_deref().unwrap_or_default();
+        if user.label() != old {
+            return Match::Blocked(format!(
+                "{old} is only a further address of {}: nothing is handed over",
+                user.label()
+            ));
+        }
+        if deleted.contains_key(&guest.key) {
+            return Match::Blocked(format!(
+                "a deleted account holds the address {}; purge it before {old} can get it",
+                guest.key
+            ));
+        }
+        Match::Live(user.id.clone())
+    }
+
     fn find_deleted(&self, guest: &Declared, deleted: &Index<'a>) -> Match {
         let candidates = deleted.get(&guest.key).cloned().unwrap_or_default();
         if let Some(old) = guest
@@ -155,6 +189,18 @@ impl<'a> Matching<'a> {
                 guest.key
             ));
         }
+        let member = |id: &&&str| {
+            self.snapshot
+                .deleted
+                .get(**id)
+                .is_some_and(|user| !user.is_guest())
+        };
+        if let Some(id) = candidates.iter().find(member) {
+            return Match::Blocked(format!(
+                "a deleted account that is no guest holds the address {}: {id}",
+                guest.key
+            ));
+        }
         match candidates.iter().collect::<Vec<_>>().as_slice() {
             [] => Match::Absent,
             [one] => Match::Deleted((**one).to_owned()),
@@ -164,11 +210,6 @@ impl<'a> Matching<'a> {
                 guest.key
             )),
         }
-    }
-
-    fn claim(&mut self, candidates: Option<&BTreeSet<&str>>) {
-        self.claimed
-            .extend(candidates.into_iter().flatten().map(|id| (*id).to_owned()));
     }
 
     /// Blocks guests that would share one account.

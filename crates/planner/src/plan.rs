@@ -13,7 +13,6 @@ use crate::finding::{Finding, Severity};
 use crate::kinds::{Action, Change, Object, Stage};
 use crate::limits::{Exceeded, Hand, check};
 use crate::load::{Config, Origin};
-use crate::policy::Limits;
 use crate::snapshot::Snapshot;
 
 /// The version of the saved format. A reader refuses a newer major one; a minor one only adds.
@@ -86,6 +85,22 @@ impl Step {
         takes || edge || self.counts.is_some()
     }
 
+    /// Returns whether this is the same step as another: on the same object, from and to the same.
+    pub fn is(&self, other: &Self) -> bool {
+        self.address == other.address && self.change == other.change && self.id == other.id
+    }
+
+    /// Returns whether the step hands an account to another address.
+    pub fn hands_over(&self) -> bool {
+        matches!(
+            self.change,
+            Change::Act {
+                action: Action::Repoint,
+                ..
+            }
+        )
+    }
+
     /// Returns whether the step posts an invitation, of which Graph takes only so many.
     pub fn invites(&self) -> bool {
         let acts = |action| {
@@ -146,8 +161,6 @@ pub struct Plan {
     pub files: String,
     /// How many steps of each sort there are.
     pub counts: Counts,
-    /// How many guests are ours.
-    pub managed: usize,
     /// What would change, in order.
     pub steps: Vec<Step>,
     /// What a person should know.
@@ -167,6 +180,8 @@ pub struct Request {
     pub only: Option<String>,
     /// Leave out every step that takes something away.
     pub no_removals: bool,
+    /// Only what these steps approve: those still wanted, whose before-state still holds.
+    pub approved: Option<Vec<Step>>,
     /// Take over guests that carry this owner's stamp.
     pub take_over: Option<String>,
     /// Take over guests whose stamp stands in this attribute.
@@ -196,25 +211,13 @@ pub fn plan(
     let mut steps = steps(&aim);
     let mut findings = aim.findings;
     if let Some(only) = &request.only {
-        let only = only.to_lowercase();
-        let groups: BTreeSet<_> = steps
-            .iter()
-            .filter(|step| step.change.object().guest() == Some(&only))
-            .flat_map(|step| step.change.object().refs())
-            .collect();
-        steps.retain(|step| {
-            step.change
-                .object()
-                .guest()
-                .map_or_else(|| groups.contains(&step.address), |guest| guest == only)
-        });
-        findings.retain(|finding| {
-            finding
-                .about
-                .as_ref()
-                .is_none_or(|about| about.key.contains(&only))
-        });
+        restrict(&mut steps, &mut findings, &crate::policy::address(only));
     }
+    if let Some(approved) = &request.approved {
+        findings.extend(left_out(approved, &steps));
+        steps.retain(|step| approved.iter().any(|other| step.is(other)));
+    }
+    let all = steps.clone();
     if request.no_removals {
         steps.retain(|step| !step.takes());
     }
@@ -223,6 +226,7 @@ pub fn plan(
         &mut findings,
         config.policy.limits.invitations.count,
     );
+    not_handed_over(&all, &mut steps);
     let limits = check(&steps, aim.managed, &config.policy.limits, request.hand);
     findings.sort();
     findings.dedup();
@@ -252,7 +256,6 @@ pub fn plan(
         commit: header.commit.clone(),
         files: config.digest.clone(),
         counts,
-        managed: aim.managed,
         steps,
         findings,
         limits,
@@ -305,10 +308,17 @@ fn steps(aim: &Aim) -> Vec<Step> {
 }
 
 /// Within a stage: properties before actions, so that a session ends after sign-in is blocked.
+/// Where no stamp remembers that sessions are to end (`blocked: true`), they end first: a run that
+/// is stopped in between begins again with both.
 fn rank(change: &Change<Object>) -> (u8, Option<Action>) {
     match change {
         Change::Create { .. } => (0, None),
         Change::Update { .. } => (1, None),
+        Change::Act {
+            action: Action::RevokeSessions,
+            before: Object::Guest(guest),
+            ..
+        } if guest.account_enabled == Some(true) => (0, None),
         Change::Act { action, .. } => (2, Some(*action)),
         Change::Delete { .. } => (3, None),
     }
@@ -396,42 +406,68 @@ impl Plan {
     }
 }
 
-/// An approved step that is not executed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LeftOut {
-    /// What it would have changed.
-    pub address: Address,
-    /// What is different now, as a text diff from what was approved to what would be done now.
-    pub difference: String,
+/// Keeps one guest's steps, and the creation of groups that the guest joins.
+fn restrict(steps: &mut Vec<Step>, findings: &mut Vec<Finding>, only: &str) {
+    let is_its = |object: &Object| object.guest() == Some(only);
+    let joined: BTreeSet<_> = steps
+        .iter()
+        .map(|step| step.change.object())
+        .filter(|object| is_its(object))
+        .flat_map(Object::refs)
+        .collect();
+    let made = |step: &Step| {
+        matches!(step.change, Change::Create { .. }) && joined.contains(&step.address)
+    };
+    steps.retain(|step| is_its(step.change.object()) || made(step));
+    let concerns = |about: &Address| about.key.split(" / ").any(|part| part == only);
+    findings.retain(|finding| finding.about.as_ref().is_none_or(concerns));
 }
 
-/// Keeps, of a fresh plan, only the steps that a saved one approved: those still wanted, whose
-/// before-state still holds. Returns what was approved and is left out because its ground shifted;
-/// a step that is wanted no more is done already. What is new is never executed.
-pub fn approved(saved: &Plan, fresh: &mut Plan, limits: &Limits, hand: Hand) -> Vec<LeftOut> {
-    let same = |a: &Step, b: &Step| a.address == b.address && a.change == b.change && a.id == b.id;
-    let open = saved
-        .steps
-        .iter()
-        .filter(|step| !fresh.steps.iter().any(|other| same(step, other)));
-    let left_out = open.filter_map(|step| {
-        let now = fresh
-            .steps
+/// Leaves out what an account would be given under its new address while it still has the old one.
+fn not_handed_over(all: &[Step], steps: &mut Vec<Step>) {
+    let handed = |steps: &[Step]| {
+        steps
             .iter()
-            .find(|other| other.address == step.address && other.stage == step.stage)?;
-        Some(LeftOut {
-            address: step.address.clone(),
-            difference: difference(step, now),
+            .filter(|step| step.hands_over())
+            .map(|step| step.address.clone())
+            .collect::<BTreeSet<_>>()
+    };
+    let waiting: BTreeSet<_> = handed(all).difference(&handed(steps)).cloned().collect();
+    let waits = |step: &Step| {
+        step.change
+            .object()
+            .guest()
+            .is_some_and(|guest| waiting.contains(&Address::guest(guest)))
+    };
+    steps.retain(|step| step.stage < Stage::Admit || !waits(step));
+}
+
+/// Says which approved steps are not executed because their ground has shifted, as a text diff
+/// from what was approved to what would be done now. A step that is wanted no more is done
+/// already; what is new is never executed.
+fn left_out(approved: &[Step], fresh: &[Step]) -> Vec<Finding> {
+    let verb = |step: &Step| std::mem::discriminant(&step.change);
+    let deed = |step: &Step| match &step.change {
+        Change::Act { action, .. } => Some(*action),
+        _ => None,
+    };
+    let open = approved
+        .iter()
+        .filter(|step| !fresh.iter().any(|other| step.is(other)));
+    open.filter_map(|step| {
+        let now = fresh.iter().find(|other| {
+            other.address == step.address && verb(other) == verb(step) && deed(other) == deed(step)
+        })?;
+        Some(Finding {
+            severity: Severity::Error,
+            code: "left-out".to_owned(),
+            about: Some(step.address.clone()),
+            text: "is not changed: what is there differs from what was approved".to_owned(),
+            hint: Some(difference(step, now)),
+            origin: None,
         })
-    });
-    let left_out = left_out.collect();
-    fresh
-        .steps
-        .retain(|step| saved.steps.iter().any(|other| same(step, other)));
-    fresh.limits = check(&fresh.steps, fresh.managed, limits, hand);
-    fresh.counts.held_back = 0;
-    fresh.recount();
-    left_out
+    })
+    .collect()
 }
 
 fn difference(approved: &Step, now: &Step) -> String {
@@ -439,6 +475,6 @@ fn difference(approved: &Step, now: &Step) -> String {
     let (approved, now) = (text(approved), text(now));
     similar::TextDiff::from_lines(&approved, &now)
         .unified_diff()
-        .context_radius(1)
+        .context_radius(0)
         .to_string()
 }

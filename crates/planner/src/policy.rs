@@ -25,7 +25,12 @@ pub struct Policy {
 
 /// `tenant:` which tenant this repository describes.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+#[serde(
+    deny_unknown_fields,
+    rename_all = "camelCase",
+    default,
+    expecting = "a mapping"
+)]
 pub struct Tenant {
     /// The tenant's id or a domain of it; `sandbox` is the embedded one.
     pub id: String,
@@ -160,7 +165,12 @@ fn owner<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D
 
 /// `scope:` guests that no file declares and that carry no stamp.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+#[serde(
+    deny_unknown_fields,
+    rename_all = "camelCase",
+    default,
+    expecting = "a mapping"
+)]
 pub struct Scope {
     /// What happens to them.
     pub undeclared: Reach,
@@ -198,7 +208,12 @@ pub enum Reach {
 
 /// `requirements:` what every declared guest must have.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+#[serde(
+    deny_unknown_fields,
+    rename_all = "camelCase",
+    default,
+    expecting = "a mapping"
+)]
 pub struct Requirements {
     /// The least number of sponsors.
     pub sponsors: usize,
@@ -218,7 +233,7 @@ pub struct Requirements {
 
 /// `requirements.expires:` every guest has an end.
 #[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a mapping")]
 pub struct Expires {
     /// No further off than this.
     pub within: Days,
@@ -226,7 +241,7 @@ pub struct Expires {
 
 /// `requirements.domains:` where guests may come from. `*.example.com` means its subdomains only.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "a mapping")]
 pub struct Domains {
     /// If there are any: only these.
     pub allow: Vec<String>,
@@ -236,7 +251,12 @@ pub struct Domains {
 
 /// `requirements.invitation:` what a guest file may choose.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+#[serde(
+    deny_unknown_fields,
+    rename_all = "camelCase",
+    default,
+    expecting = "a mapping"
+)]
 pub struct InvitationRules {
     /// The mailboxes a welcome may be sent from.
     pub from: Vec<String>,
@@ -270,7 +290,12 @@ pub enum Repoint {
 
 /// `lifecycle:` what happens to a guest, on which day.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+#[serde(
+    deny_unknown_fields,
+    rename_all = "camelCase",
+    default,
+    expecting = "a mapping"
+)]
 pub struct Lifecycle {
     /// When to say that a guest's end is near.
     pub expiring: Warn,
@@ -281,6 +306,7 @@ pub struct Lifecycle {
     #[serde(deserialize_with = "undeclared_ladder")]
     pub undeclared: Ladder,
     /// While an invitation is not redeemed.
+    #[serde(deserialize_with = "pending")]
     pub pending: Pending,
     /// Without a sign-in.
     pub inactive: Option<Inactive>,
@@ -314,7 +340,7 @@ impl Default for Lifecycle {
 
 /// A warning ahead of time.
 #[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a mapping")]
 pub struct Warn {
     /// How many days ahead.
     pub warn: Days,
@@ -322,7 +348,7 @@ pub struct Warn {
 
 /// The rungs by which a guest's access ends. A rung that is not written is not climbed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a mapping")]
 pub struct Ladder {
     /// Block sign-in and revoke sessions.
     pub disable: Option<Days>,
@@ -366,9 +392,22 @@ fn undeclared_ladder<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Ladde
     Ok(ladder)
 }
 
+fn pending<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Pending, D::Error> {
+    let pending = Pending::deserialize(deserializer)?;
+    if pending
+        .delete
+        .is_some_and(|days| days <= pending.remind.unwrap_or(Days(0)))
+    {
+        return Err(de::Error::custom(
+            "`delete` must come after `remind`, and not on the first day",
+        ));
+    }
+    Ok(pending)
+}
+
 /// `lifecycle.pending:` while an invitation is not redeemed.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a mapping")]
 pub struct Pending {
     /// Send the invitation once more.
     pub remind: Option<Days>,
@@ -378,7 +417,7 @@ pub struct Pending {
 
 /// `lifecycle.inactive:` without a sign-in. Read and checked; acting on it is not supported yet.
 #[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a mapping")]
 pub struct Inactive {
     /// Say so.
     pub warn: Option<Days>,
@@ -412,7 +451,7 @@ pub enum Left {
 
 /// `limits:` how much one run may do, checked on the finished plan.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "a mapping")]
 pub struct Limits {
     /// Guests who lose anything for any reason but their own reviewed `expires`.
     pub removals: Removals,
@@ -424,12 +463,23 @@ pub struct Limits {
 
 /// `limits.removals`.
 #[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "a mapping")]
 pub struct Removals {
     /// At most this many.
     pub count: usize,
     /// From ten managed guests up: at most this share of them.
+    #[serde(deserialize_with = "percent")]
     pub percent: usize,
+}
+
+fn percent<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    let percent = usize::deserialize(deserializer)?;
+    if percent > 100 {
+        return Err(de::Error::custom(format!(
+            "{percent} is more than all of them"
+        )));
+    }
+    Ok(percent)
 }
 
 impl Default for Removals {
@@ -443,7 +493,7 @@ impl Default for Removals {
 
 /// `limits.expiries`.
 #[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a mapping")]
 pub struct Expiries {
     /// At most this many.
     pub count: usize,
@@ -457,7 +507,7 @@ impl Default for Expiries {
 
 /// `limits.invitations`.
 #[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a mapping")]
 pub struct Invitations {
     /// At most this many.
     pub count: usize,
@@ -472,6 +522,14 @@ impl Default for Invitations {
 /// Returns a domain as Entra compares it: lower case, punycode.
 pub fn domain(text: &str) -> String {
     idna::domain_to_ascii(text).unwrap_or_else(|_| text.to_lowercase())
+}
+
+/// Returns an address as it is compared: lower case, its domain as punycode.
+pub fn address(text: &str) -> String {
+    match text.rsplit_once('@') {
+        Some((local, host)) => format!("{}@{}", local.to_lowercase(), domain(host)),
+        None => text.to_lowercase(),
+    }
 }
 
 /// Returns the domain of an address, as Entra compares it.

@@ -124,8 +124,9 @@ pub struct Request {
     pub repeatable: bool,
     /// What Graph answers when the tenant is already as asked: that counts as done.
     pub already: Option<Already>,
-    /// The request to send instead when Graph refuses this form with a 400.
-    pub instead: Option<Box<Request>>,
+    /// A property that some tenants do not know, and the request to send instead when Graph refuses
+    /// this one with a 400 that names it.
+    pub instead: Option<(&'static str, Box<Request>)>,
 }
 
 /// Up to 20 references that travel in one PATCH, all or nothing. Source: "Add members", Graph v1.0.
@@ -215,10 +216,10 @@ impl Request {
         }
     }
 
-    /// Returns the request with what to send should Graph refuse its form.
-    pub fn or(self, instead: Request) -> Self {
+    /// Returns the request with what to send should Graph refuse to know `property`.
+    pub fn or(self, property: &'static str, instead: Request) -> Self {
         Self {
-            instead: Some(Box::new(instead)),
+            instead: Some((property, Box::new(instead))),
             ..self
         }
     }

@@ -26,7 +26,7 @@ pub fn printable(text: &str) -> String {
 }
 
 /// Returns whether a character is invisible or changes how others are shown.
-fn hides(c: char) -> bool {
+pub(crate) fn hides(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'

@@ -46,6 +46,8 @@ pub enum Topic {
     RoleAssignments,
     /// Role definitions.
     RoleDefinitions,
+    /// Whom entitlement management governs.
+    Governed,
 }
 
 /// The state of a tenant at one instant.
@@ -74,6 +76,9 @@ pub struct Snapshot {
     pub role_assignments: BTreeSet<(ObjectId, ObjectId)>,
     /// The names of role definitions; built-in ones only.
     pub roles: BTreeMap<ObjectId, String>,
+    /// Users whom entitlement management governs, as far as that was needed and could be read.
+    #[serde(default)]
+    pub governed: BTreeSet<ObjectId>,
     /// Reads that are answered, by path.
     done: BTreeSet<String>,
     /// Permissions whose lack left an optional read unanswered.
@@ -100,6 +105,7 @@ impl Snapshot {
             named_groups: BTreeMap::new(),
             role_assignments: BTreeSet::new(),
             roles: BTreeMap::new(),
+            governed: BTreeSet::new(),
             done: BTreeSet::new(),
             denied: BTreeSet::new(),
         }
@@ -143,7 +149,7 @@ impl Snapshot {
     /// sponsors of guests.
     fn doubtful(&self, desired: &Desired, policy: &Policy) -> Vec<Read> {
         let matching = Matching::new(self, desired, policy);
-        let mut reads = user::lookups(matching.doubtful(desired).into_iter());
+        let mut reads = user::lookups(matching.doubtful(desired).iter().map(String::as_str));
         let sponsors: BTreeSet<_> = self
             .users
             .values()
@@ -153,6 +159,9 @@ impl Snapshot {
             .collect();
         let sponsors: Vec<_> = sponsors.into_iter().map(String::as_str).collect();
         reads.extend(sponsors.chunks(15).map(|ids| principals_where(ids, "id")));
+        if matching.adopts(desired) {
+            reads.push(governed());
+        }
         reads
     }
 
@@ -239,6 +248,13 @@ impl Snapshot {
                     built_in.filter_map(|item| text(item, "id").zip(text(item, "displayName"))),
                 );
             }
+            Some(Topic::Governed) => {
+                let governed = items
+                    .iter()
+                    .filter(|item| item["subjectLifecycle"] == "governed");
+                self.governed
+                    .extend(governed.filter_map(|item| text(item, "objectId")));
+            }
             None => {}
         }
         Ok(())
@@ -266,12 +282,34 @@ impl Snapshot {
             .all(|read| self.done.contains(&read.path) && !self.denied.contains(read.permission))
     }
 
+    /// Returns whether an account is of the tenant's own domains: by its address, or by a sign-in
+    /// name that nobody from elsewhere has.
+    pub fn is_own(&self, user: &User) -> bool {
+        let own = |text: &str| self.domains.contains(&crate::policy::domain_of(text));
+        own(&user.label()) || (!user.is_external() && own(&user.user_principal_name))
+    }
+
     /// Returns the tenant's name and id, for people.
     pub fn tenant_label(&self) -> String {
         let id = self.tenant_id.as_deref().unwrap_or("unknown");
         self.tenant_name
             .as_ref()
             .map_or_else(|| id.to_owned(), |name| format!("{name} ({id})"))
+    }
+}
+
+/// Returns the read of everybody whom entitlement management knows. A tenant without the licence
+/// has no such list: then nobody is governed.
+/// Source: "accessPackageSubject resource type", Graph v1.0.
+fn governed() -> Read {
+    let path =
+        "/identityGovernance/entitlementManagement/subjects?$select=id,objectId,subjectLifecycle";
+    let read = Read::list(path, "EntitlementManagement.Read.All")
+        .optional()
+        .about(Topic::Governed);
+    Read {
+        may_be_missing: true,
+        ..read
     }
 }
 

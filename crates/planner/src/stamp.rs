@@ -37,6 +37,8 @@ pub enum Mark {
     Reset,
     /// When the guest was reminded of the invitation.
     Reminded,
+    /// When we took the guest on with an invitation not redeemed.
+    Pending,
 }
 
 impl Mark {
@@ -47,6 +49,7 @@ impl Mark {
             Self::Repoint => "repoint",
             Self::Reset => "reset",
             Self::Reminded => "reminded",
+            Self::Pending => "pending",
         }
     }
 }

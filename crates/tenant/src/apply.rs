@@ -277,6 +277,11 @@ impl Run<'_> {
         if let Some(missing) = missing {
             return Err(Outcome::Skipped(format!("{missing} is not there")));
         }
+        if self.is_not_handed_over(step) {
+            return Err(Outcome::Skipped(
+                "the account was not handed over".to_owned(),
+            ));
+        }
         let request = self
             .requests(chain.place)
             .into_iter()
@@ -286,6 +291,21 @@ impl Run<'_> {
             Some(why) if is_invitation(&request) => Err(Outcome::Skipped(why.clone())),
             _ => Ok(request),
         }
+    }
+
+    /// Returns whether a step gives something to an account that should have a new address by now
+    /// and does not.
+    fn is_not_handed_over(&self, step: &Step) -> bool {
+        let guest = step.change.object().guest();
+        let failed = self
+            .ends
+            .iter()
+            .filter(|(_, outcome)| **outcome != Outcome::Done)
+            .map(|(place, _)| &self.steps[*place]);
+        step.stage == Stage::Grant
+            && failed
+                .into_iter()
+                .any(|other| other.hands_over() && other.change.object().guest() == guest)
     }
 
     fn finish_chains(&mut self, chains: &mut Vec<Chain>, over: Vec<(usize, Outcome)>) {
@@ -315,22 +335,36 @@ impl Run<'_> {
             let served = chains
                 .iter_mut()
                 .filter(|chain| unit.places.contains(&chain.place));
-            match result {
-                Ok(reply) => {
-                    served.for_each(Chain::advance);
-                    self.accepted(&unit, &reply);
-                }
+            match result.map(|reply| self.accepted(&unit, &reply)) {
+                Ok(Ok(())) => served.for_each(Chain::advance),
+                Ok(Err(message)) => over.extend(served.map(|chain| {
+                    (
+                        chain.place,
+                        Outcome::Failed {
+                            message: message.clone(),
+                            hint: None,
+                        },
+                    )
+                })),
                 Err(error) => over.extend(self.refused(&unit, &error, served)),
             }
         }
         self.finish_chains(chains, over);
     }
 
-    fn accepted(&mut self, unit: &Unit, reply: &Reply) {
+    /// Takes in what an answer says. An id that is missing, or of an object that was there before,
+    /// is a failure: what follows would write to the wrong object, or to none.
+    fn accepted(&mut self, unit: &Unit, reply: &Reply) -> Result<(), String> {
         self.invited |= is_invitation(&unit.request);
-        if let Some((address, pointer)) = &unit.request.binds
-            && let Some(id) = reply.body.pointer(pointer).and_then(Value::as_str)
-        {
+        if let Some((address, pointer)) = &unit.request.binds {
+            let id = reply.body.pointer(pointer).and_then(Value::as_str);
+            let id =
+                id.ok_or_else(|| format!("{address}: Graph did not say which object it made"))?;
+            if self.ids.contains(id) {
+                return Err(format!(
+                    "{address}: Graph answered with an account that was there before ({id}); plan again"
+                ));
+            }
             self.fresh.insert(id.to_owned());
             self.ids.bind(address.clone(), id.to_owned());
         }
@@ -341,6 +375,7 @@ impl Run<'_> {
                 .map(str::to_owned);
             self.fresh.extend(restored);
         }
+        Ok(())
     }
 
     /// Puts chains off, sends them alone, or returns how they ended.
@@ -401,6 +436,7 @@ impl Run<'_> {
     ) -> std::io::Result<()> {
         let mut entries = Vec::new();
         for (number, unit) in units.iter().enumerate() {
+            let sent = unit.request();
             let result = results.map(|results| &results[number]);
             for place in &unit.places {
                 let step = &self.steps[*place];
@@ -412,7 +448,7 @@ impl Run<'_> {
                         "intent"
                     },
                     address: step.address.to_string(),
-                    request: format!("{} {}", unit.request.method.as_str(), unit.request.path),
+                    request: format!("{} {}", sent.method.as_str(), sent.path),
                     because: &step.because.text,
                     result: result.map(|result| {
                         result

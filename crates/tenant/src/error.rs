@@ -241,10 +241,16 @@ impl Error {
         })
     }
 
-    /// Returns whether Graph cannot do anything with the request as it stands.
-    pub(crate) fn is_malformed(&self) -> bool {
-        self.refusal()
-            .is_some_and(|refusal| refusal.status == 400 && refusal.from_graph)
+    /// Returns whether Graph does not know a property of the body, as opposed to disliking its value
+    /// because something else has it: then sending the rest would make a second object.
+    pub(crate) fn refuses(&self, property: &str) -> bool {
+        let Self::Refused(refusal) = self else {
+            return false;
+        };
+        let taken = ["already exist", "same value", "conflict"]
+            .iter()
+            .any(|text| refusal.says(text));
+        refusal.status == 400 && refusal.from_graph && refusal.says(property) && !taken
     }
 
     pub(crate) fn says(&self, status: u16, text: &str) -> bool {
@@ -276,7 +282,7 @@ impl Error {
                 "is GUESTLIST_GRAPH_ENDPOINT the Graph root, and does what stands there rewrite links?"
             }
             Self::SignIn(_) => {
-                "check tenant, application and credential; `doctor` shows which one was chosen"
+                "check tenant, application and credential: the line above says which one was chosen"
             }
             Self::Loop { .. } | Self::BadPath { .. } | Self::Trust(_) => return None,
         };

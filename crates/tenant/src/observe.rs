@@ -24,12 +24,18 @@ pub async fn observe(
         if reads.is_empty() {
             break;
         }
-        tracing::debug!(wave, reads = reads.len(), "reading");
+        tracing::info!(wave, reads = reads.len(), "reading");
         for (read, answer) in client.read(reads).await? {
             snapshot
                 .absorb(&read, answer)
                 .map_err(|error| Error::shape(&read.path, &error))?;
         }
     }
-    Ok(snapshot)
+    match snapshot.wants(&config.desired, &config.policy).first() {
+        None => Ok(snapshot),
+        Some(read) => Err(Error::Shape {
+            path: read.path.clone(),
+            why: "the answers never satisfy the question".to_owned(),
+        }),
+    }
 }

@@ -1,9 +1,11 @@
 //! What a declared guest is asked by mail: to redeem an invitation, to do so under a new address,
 //! to consent again, not to forget. At most one of them in a run.
 
-use super::declared::wanted;
+use super::declared::{is_ours, wanted};
 use super::guard::Kept;
 use super::{Aim, World};
+use jiff::Timestamp;
+
 use crate::address::Address;
 use crate::diff::Gone;
 use crate::kinds::guest::user::User;
@@ -34,11 +36,43 @@ impl Aim {
                 .is_some_and(|old| user.label() == *old);
         if handed {
             self.repoint(world, declared, user, stamp, kept);
+        } else if declared.blocked == Some(true) {
+            // Whoever may not sign in is not asked to.
         } else if user.is_pending() {
             self.pending(world, declared, user, stamp, kept);
-        } else if declared.blocked != Some(true) {
-            self.consent(world, declared, user, stamp);
+        } else {
+            self.consent(world, declared, user, stamp, kept);
         }
+    }
+
+    /// Returns the address to which an invitation for an existing account goes; says why not.
+    fn reachable(
+        &mut self,
+        declared: &Declared,
+        user: &User,
+        kept: Option<&Kept>,
+    ) -> Option<String> {
+        let address = Address::guest(&declared.key);
+        // Graph refuses a reset for whoever holds a role; protected people are left in peace.
+        // Source: "Reset redemption status for a guest user", Entra External ID.
+        if let Some(kept) = kept {
+            self.warn(
+                kept.code(),
+                &address,
+                format!("{}: is not asked to redeem again", kept.text()),
+            )
+            .at(&declared.origin);
+            return None;
+        }
+        if user.mail.is_none() {
+            self.warn(
+                "no-mail",
+                &address,
+                "has no `mail` in the tenant: cannot be asked to redeem again",
+            )
+            .at(&declared.origin);
+        }
+        user.mail.clone()
     }
 
     /// Hands the account to the address the guest has now; also finishes what was begun.
@@ -53,7 +87,7 @@ impl Aim {
         let address = Address::guest(&declared.key);
         let old = declared.formerly.clone().unwrap_or_else(|| user.label());
         let before = user.object(&declared.key, world.stamp());
-        if before.stamp.is_none() {
+        if !is_ours(world, user) {
             let text = "cannot take over an account that does not carry our stamp: adopt it under its old address first";
             return self.refuse(declared, "repoint", text);
         }
@@ -72,7 +106,7 @@ impl Aim {
             declared.mail
         );
         self.note(&address, text);
-        self.mail(declared);
+        self.mail(declared, &declared.mail);
         let because = Because::at(format!("formerly {old}"), &declared.origin);
         self.act(
             Action::Repoint,
@@ -84,7 +118,14 @@ impl Aim {
     }
 
     /// Asks for consent again where it is older than `redeemedSince`.
-    fn consent(&mut self, world: World<'_>, declared: &Declared, user: &User, stamp: Stamp) {
+    fn consent(
+        &mut self,
+        world: World<'_>,
+        declared: &Declared,
+        user: &User,
+        stamp: Stamp,
+        kept: Option<&Kept>,
+    ) {
         let Some(since) = declared.redeemed_since else {
             return;
         };
@@ -100,10 +141,13 @@ impl Aim {
         if cutoff > world.now || !accepted || !old || asked {
             return;
         }
+        let Some(mail) = self.reachable(declared, user, kept) else {
+            return;
+        };
         let before = user.object(&declared.key, world.stamp());
         let mut after = wanted(declared, stamp.marked_now(Mark::Reset), None).over(&before);
         after.invitation = Some(declared.invitation.clone());
-        self.mail(declared);
+        self.mail(declared, &mail);
         let because = Because::at(format!("redeemedSince {since}"), &declared.origin);
         self.act(Action::ResetRedemption, before, after, because, None);
     }
@@ -117,22 +161,10 @@ impl Aim {
         stamp: Stamp,
         kept: Option<&Kept>,
     ) {
-        let Some(invited) = user.state_changed.or(user.created) else {
-            return;
-        };
-        let address = Address::guest(&declared.key);
-        let is_ours = user.object(&declared.key, world.stamp()).stamp.is_some();
-        let over = world
-            .policy
-            .lifecycle
-            .pending
-            .delete
-            .is_some_and(|days| days_after(invited, days, world.zone()) <= world.now);
-        if over && is_ours && Self::was_reminded(world, &stamp) && kept.is_none() {
-            let on = invited.to_zoned(world.zone().clone()).date();
-            let because = Because::rule(format!(
-                "invited {on}, never redeemed (lifecycle.pending.delete)"
-            ));
+        if kept.is_none() && is_ours(world, user) && self.never_redeemed(world, user, &stamp) {
+            let because =
+                Because::rule("the invitation was never redeemed (lifecycle.pending.delete)");
+            let address = Address::guest(&declared.key);
             self.wanted.remove(&address);
             self.fates.remove(&declared.key);
             self.gone.insert(
@@ -143,8 +175,30 @@ impl Aim {
                 },
             );
         } else {
-            self.remind(world, declared, user, stamp);
+            self.remind(world, declared, user, stamp, kept);
         }
+    }
+
+    /// Returns whether an invitation has waited so long that the account goes. That counts from
+    /// when we took the guest on, if that came later; and whom the rules remind first has had the
+    /// time from then on.
+    pub(super) fn never_redeemed(&self, world: World<'_>, user: &User, stamp: &Stamp) -> bool {
+        let rules = world.policy.lifecycle.pending;
+        let (Some(delete), Some(sent)) = (rules.delete, sent(user)) else {
+            return false;
+        };
+        let since = stamp
+            .instant(Mark::Pending, world.now)
+            .map_or(sent, |seen| seen.max(sent));
+        let reached =
+            |from: Timestamp, days: Days| days_after(from, days, world.zone()) <= world.now;
+        let reminded = rules.remind.is_none_or(|remind| {
+            let grace = Days(delete.0.saturating_sub(remind.0));
+            stamp
+                .instant(Mark::Reminded, world.now)
+                .is_some_and(|at| reached(at, grace))
+        });
+        reached(since, delete) && reminded
     }
 
     /// Sends the invitation once more, where that is due and was not done; else says that it waits.
@@ -154,57 +208,49 @@ impl Aim {
         declared: &Declared,
         user: &User,
         stamp: Stamp,
+        kept: Option<&Kept>,
     ) {
-        let Some(invited) = user
-            .state_changed
-            .or(user.created)
-            .filter(|_| user.is_pending())
-        else {
-            return;
-        };
-        let address = Address::guest(&declared.key);
+        let Some(sent) = sent(user) else { return };
         let rule = world.policy.lifecycle.pending.remind;
-        if days_after(invited, rule.unwrap_or(PENDING_WARN), world.zone()) > world.now {
+        if days_after(sent, rule.unwrap_or(PENDING_WARN), world.zone()) > world.now
+            || declared.blocked == Some(true)
+        {
             return;
         }
-        let on = invited.to_zoned(world.zone().clone()).date();
-        if rule.is_none() || stamp.mark(Mark::Reminded).is_some() || declared.blocked == Some(true)
-        {
+        let on = sent.to_zoned(world.zone().clone()).date();
+        let address = Address::guest(&declared.key);
+        if rule.is_none() || stamp.mark(Mark::Reminded).is_some() || !declared.invitation.send {
             let text = format!("was invited {on} and has not redeemed the invitation");
             self.info("pending", &address, text).at(&declared.origin);
             return;
         }
+        let Some(mail) = self.reachable(declared, user, kept) else {
+            return;
+        };
         let before = user.object(&declared.key, world.stamp());
         let mut after = wanted(declared, stamp.marked_now(Mark::Reminded), None).over(&before);
         after.invitation = Some(declared.invitation.clone());
         self.note(
             &address,
-            format!(
-                "mail: the invitation is sent to {} once more",
-                declared.mail
-            ),
+            format!("mail: the invitation is sent to {mail} once more"),
         );
         let because = Because::rule(format!(
             "invited {on}, not redeemed (lifecycle.pending.remind)"
         ));
         self.act(Action::Remind, before, after, because, None);
     }
+}
 
-    /// Returns whether the guest had the time between reminder and deletion, where both are
-    /// written: nobody is deleted whom the rules would have reminded first.
-    fn was_reminded(world: World<'_>, stamp: &Stamp) -> bool {
-        let rules = world.policy.lifecycle.pending;
-        let (Some(remind), Some(delete)) = (rules.remind, rules.delete) else {
-            return true;
-        };
-        let grace = Days(delete.0.saturating_sub(remind.0));
-        stamp
-            .instant(Mark::Reminded, world.now)
-            .is_some_and(|at| days_after(at, grace, world.zone()) <= world.now)
-    }
+/// Returns when the invitation that waits was sent.
+fn sent(user: &User) -> Option<Timestamp> {
+    user.state_changed
+        .or(user.created)
+        .filter(|_| user.is_pending())
+}
 
+impl Aim {
     /// Notes whether a mail goes out, and to whom.
-    pub(super) fn mail(&mut self, declared: &Declared) {
+    pub(super) fn mail(&mut self, declared: &Declared, to: &str) {
         let address = Address::guest(&declared.key);
         let invitation = &declared.invitation;
         let cc = invitation
@@ -213,26 +259,27 @@ impl Aim {
             .map(|cc| format!(", copy to {cc}"))
             .unwrap_or_default();
         let text = if invitation.send {
-            format!(
-                "mail: Microsoft sends the invitation to {}{cc}",
-                declared.mail
-            )
+            format!("mail: Microsoft sends the invitation to {to}{cc}")
         } else {
             "mail: none is sent".to_owned()
         };
         self.note(&address, text);
-        if invitation.message.is_some() {
-            let text = "Graph drops `invitation.message` when an application invites";
-            self.warn("message-dropped", &address, text)
-                .at(&declared.origin);
-            if invitation.language.is_some() {
-                self.warn(
-                    "language-ignored",
-                    &address,
-                    "Graph ignores `invitation.language` when there is a message",
-                )
-                .at(&declared.origin);
-            }
+        if invitation.message.is_none() {
+            return;
+        }
+        self.warn(
+            "message-dropped",
+            &address,
+            "Graph drops `invitation.message` when an application invites",
+        )
+        .at(&declared.origin);
+        if invitation.language.is_some() {
+            self.warn(
+                "language-ignored",
+                &address,
+                "Graph ignores `invitation.language` when there is a message",
+            )
+            .at(&declared.origin);
         }
     }
 }

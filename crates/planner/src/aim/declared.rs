@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::ending::Leaving;
 use super::guard::Kept;
 use super::{Aim, Fate, World};
 use crate::address::Address;
@@ -12,9 +13,9 @@ use crate::kinds::guest::written::Declared;
 use crate::kinds::{Action, Change, Kind, Object};
 use crate::matching::Match;
 use crate::plan::{Because, Count};
-use crate::policy::{Left, Orphaned};
+use crate::policy::{Ladder, Left, Orphaned};
 use crate::stamp::{Mark, Reading, Stamp};
-use crate::time::{days_after, show};
+use crate::time::{Days, days_after, show};
 
 impl Aim {
     pub(super) fn declared(&mut self, world: World<'_>) {
@@ -58,7 +59,7 @@ impl Aim {
         let stamp = Stamp::new(world.owner());
         let mut guest = wanted(declared, stamp, declared.blocked.map(|blocked| !blocked));
         guest.invitation = Some(declared.invitation.clone());
-        self.mail(declared);
+        self.mail(declared, &declared.mail);
         self.want(
             Object::Guest(guest),
             Because::written(&declared.origin),
@@ -77,6 +78,9 @@ impl Aim {
         }
         let stamp = match user.stamp(world.stamp()) {
             Reading::Stamp(stamp) if stamp.owner == world.owner() => stamp,
+            Reading::Stamp(stamp) if world.request.take_over.as_ref() == Some(&stamp.owner) => {
+                taken_over(stamp, world)
+            }
             Reading::Empty => Stamp::new(world.owner()),
             _ => {
                 return self.refuse(
@@ -98,8 +102,18 @@ impl Aim {
             return;
         }
         let before = user.object(&declared.key, world.stamp());
+        if self.never_redeemed(world, user, &stamp) {
+            let text = "is deleted and never redeemed the invitation: not brought back (lifecycle.pending.delete)";
+            self.warn("never-redeemed", &address, text)
+                .hint("remove the entry")
+                .at(&declared.origin);
+            return;
+        }
         let clean = stamp.without(Mark::Offboarding).without(Mark::Reason);
-        let enabled = Some(declared.blocked != Some(true));
+        let enabled = match declared.blocked {
+            Some(true) if world.kept(user).is_some() => None,
+            blocked => Some(blocked != Some(true)),
+        };
         let after = wanted(declared, clean.clone(), enabled).over(&before);
         self.ids.bind(address, user.id.clone());
         let text = if by_us {
@@ -114,8 +128,8 @@ impl Aim {
             Because::at(text, &declared.origin),
             None,
         );
-        self.remind(world, declared, user, clean);
         self.fate(declared, Some(user), true);
+        self.remind(world, declared, user, clean, None);
     }
 
     fn live(&mut self, world: World<'_>, declared: &Declared, user: &User) {
@@ -123,11 +137,11 @@ impl Aim {
         let observed = user.object(&declared.key, world.stamp());
         self.see(Object::Guest(observed.clone()), Some(&user.id));
         self.managed += 1;
-        let stamp = match Self::take_on(world, user) {
+        let stamp = match Self::take_on(world, declared, user) {
             Ok(stamp) => stamp,
             Err((code, why)) => return self.refuse(declared, code, why),
         };
-        let adopting = observed.stamp.is_none();
+        let adopting = !is_ours(world, user);
         let kept = world.kept(user);
         if let Some(end) = over(world, declared) {
             if adopting {
@@ -154,7 +168,11 @@ impl Aim {
     }
 
     /// Returns the stamp to go on from, or why the guest cannot be ours.
-    fn take_on(world: World<'_>, user: &User) -> Result<Stamp, (&'static str, String)> {
+    fn take_on(
+        world: World<'_>,
+        declared: &Declared,
+        user: &User,
+    ) -> Result<Stamp, (&'static str, String)> {
         let attribute = world.stamp();
         if let Some(other) = elsewhere(user, attribute)
             .filter(|other| world.request.moved_from.as_deref() != Some(other))
@@ -169,7 +187,7 @@ impl Aim {
         match user.stamp(attribute) {
             Reading::Stamp(stamp) if stamp.owner == world.owner() => Ok(stamp),
             Reading::Stamp(stamp) if world.request.take_over.as_ref() == Some(&stamp.owner) => {
-                Ok(stamp.owned_by(world.owner()))
+                Ok(taken_over(stamp, world))
             }
             Reading::Stamp(stamp) => Err((
                 "foreign-stamp",
@@ -186,6 +204,9 @@ impl Aim {
                 "synced",
                 format!("is synchronised from on-premises: {attribute} cannot be written"),
             )),
+            Reading::Empty if world.snapshot.governed.contains(&user.id) && !declared.adopt => {
+                Err(("governed", "is governed by entitlement management, which may delete it: `adopt: true` takes it on all the same".to_owned()))
+            }
             Reading::Empty => match elsewhere(user, attribute).map(|from| user.stamp(&from)) {
                 Some(Reading::Stamp(stamp)) if stamp.owner != world.owner() => {
                     Err(("foreign-stamp", format!("belongs to `{}`", stamp.owner)))
@@ -207,10 +228,14 @@ impl Aim {
     ) {
         let address = Address::guest(&declared.key);
         let offboarding = stamp.mark(Mark::Offboarding).is_some();
-        let clean = stamp
+        let mut clean = stamp
             .clone()
             .without(Mark::Offboarding)
             .without(Mark::Reason);
+        if user.is_pending() && !is_ours(world, user) {
+            // Reminders and deletion count from when we first saw the invitation.
+            clean = clean.marked_now(Mark::Pending);
+        }
         let disabled = user.account_enabled == Some(false);
         let mut enabled = match declared.blocked {
             Some(blocked) => Some(!blocked),
@@ -237,26 +262,31 @@ impl Aim {
                 .at(&declared.origin);
             return;
         }
-        if let Some(because) = self
+        let adopting = !is_ours(world, user);
+        let orphan = self
             .orphan(world, declared, user)
-            .filter(|_| kept.is_none())
-        {
-            return match begun(user, &stamp, world.now) {
-                Some(_) => self.want(
-                    Object::Guest(user.object(&declared.key, world.stamp())),
-                    because,
-                    None,
-                ),
-                None => self.begin(
-                    world,
-                    user,
-                    &declared.key,
-                    clean,
-                    "orphaned",
-                    because,
-                    Count::Removal,
-                ),
+            .filter(|_| kept.is_none() && !adopting);
+        if let Some(because) = orphan {
+            let leaving = Leaving {
+                user,
+                key: &declared.key,
+                stamp,
+                reason: "orphaned",
+                because,
+                since: world.now,
+                first: Count::Removal,
+                later: None,
             };
+            // What `report` would leave alone, `disable` disables, and nothing after that.
+            return self.descend(
+                world,
+                leaving,
+                Ladder {
+                    disable: Some(Days(0)),
+                    strip: None,
+                    delete: None,
+                },
+            );
         }
         if blocks && enabled == Some(false) {
             let before = user.object(&declared.key, world.stamp());
@@ -310,14 +340,15 @@ impl Aim {
             .then(|| Because::rule(format!("{text} (lifecycle.orphaned)")))
     }
 
-    /// Returns whether a declared sponsor is there and can sign in.
-    fn vouches(&mut self, world: World<'_>, name: &str) -> bool {
-        let id = self.resolve(world, name);
-        id.is_ok_and(|id| {
-            world
-                .user(&id)
-                .is_none_or(|user| user.account_enabled != Some(false))
-        })
+    /// Returns whether a declared sponsor may be there and can sign in. A name that leads nowhere
+    /// may be a typo: it is not known that nobody vouches.
+    fn vouches(&self, world: World<'_>, name: &str) -> bool {
+        let Ok(id) = self.resolve(world, name) else {
+            return true;
+        };
+        world
+            .user(&id)
+            .is_none_or(|user| user.account_enabled != Some(false))
     }
 
     pub(super) fn act(
@@ -348,6 +379,7 @@ impl Aim {
                 id,
                 grant,
                 strip: None,
+                stranger: false,
             },
         );
     }
@@ -360,10 +392,24 @@ pub(super) fn wanted(declared: &Declared, stamp: Stamp, enabled: Option<bool>) -
         mail: Some(declared.mail.clone()),
         profile: declared.profile.clone(),
         account_enabled: enabled,
+        external_user_state: None,
         stamp: Some(stamp),
         clears: None,
         invitation: None,
     }
+}
+
+/// Returns another owner's stamp as ours. What the other owner had begun is not ours to finish.
+fn taken_over(stamp: Stamp, world: World<'_>) -> Stamp {
+    stamp
+        .owned_by(world.owner())
+        .without(Mark::Offboarding)
+        .without(Mark::Reason)
+}
+
+/// Returns whether an account carries our stamp already.
+pub(super) fn is_ours(world: World<'_>, user: &User) -> bool {
+    matches!(user.stamp(world.stamp()), Reading::Stamp(stamp) if stamp.owner == world.owner())
 }
 
 /// Returns when the declared time ended, if it has.

@@ -11,10 +11,28 @@ use crate::kinds::guest::Guest;
 use crate::kinds::guest::user::User;
 use crate::kinds::guest::written::Declared;
 use crate::kinds::{Action, Kind, Object};
-use crate::offboard::{Due, Rung, due};
+use crate::offboard::{Rung, due};
 use crate::plan::{Because, Count};
+use crate::policy::Ladder;
 use crate::stamp::{Mark, Stamp};
 use crate::time::{days_after, show};
+
+/// A guest whose access ends.
+pub(super) struct Leaving<'a> {
+    pub(super) user: &'a User,
+    pub(super) key: &'a str,
+    pub(super) stamp: Stamp,
+    /// Why, as the stamp says it.
+    pub(super) reason: &'static str,
+    /// Why, as people read it.
+    pub(super) because: Because,
+    /// When the reason arose.
+    pub(super) since: Timestamp,
+    /// What the first rung counts against.
+    pub(super) first: Count,
+    /// What the later ones count against.
+    pub(super) later: Option<Count>,
+}
 
 impl Aim {
     /// Says that a guest's end is near.
@@ -23,13 +41,8 @@ impl Aim {
             return;
         };
         let end = expires.end(world.zone());
-        if end
-            <= days_after(
-                world.now,
-                world.policy.lifecycle.expiring.warn,
-                world.zone(),
-            )
-        {
+        let warn = world.policy.lifecycle.expiring.warn;
+        if end <= days_after(world.now, warn, world.zone()) {
             let text = format!("access ends {}", show(end, world.zone()));
             self.warn("expiring", &Address::guest(&declared.key), text)
                 .at(&declared.expires_origin);
@@ -46,157 +59,119 @@ impl Aim {
         end: Timestamp,
         kept: Option<Kept>,
     ) {
-        let address = Address::guest(&declared.key);
         self.fate(declared, Some(user), false);
-        let text = format!("expired {}", show(end, world.zone()));
-        let because = Because::at(text, &declared.expires_origin);
+        let ended = show(end, world.zone());
         if let Some(kept) = kept {
-            let text = format!(
-                "{}, although the time ended {}",
-                kept.text(),
-                show(end, world.zone())
-            );
-            self.warn(kept.code(), &address, text)
+            let text = format!("{}, although the time ended {ended}", kept.text());
+            self.warn(kept.code(), &Address::guest(&declared.key), text)
                 .at(&declared.expires_origin);
             return;
         }
-        let begun = begun(user, &stamp, world.now);
-        let due = due(
-            world.policy.lifecycle.expired,
-            end,
-            begun,
-            world.now,
-            world.zone(),
-        );
-        self.descend(
-            world,
+        let because = Because::at(format!("expired {ended}"), &declared.expires_origin);
+        let leaving = Leaving {
             user,
-            &declared.key,
+            key: &declared.key,
             stamp,
-            "expired",
-            &due,
-            begun,
-            &because,
-            Count::Expiry,
-            None,
-        );
+            reason: "expired",
+            because,
+            since: end,
+            first: Count::Expiry,
+            later: None,
+        };
+        self.descend(world, leaving, world.policy.lifecycle.expired);
     }
 
-    /// Goes down the rungs that are due. `later` is what rungs after the first count against.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "each is a different fact about one guest"
-    )]
-    pub(super) fn descend(
-        &mut self,
-        world: World<'_>,
-        user: &User,
-        key: &str,
-        stamp: Stamp,
-        reason: &str,
-        due: &Due,
-        begun: Option<Timestamp>,
-        because: &Because,
-        first: Count,
-        later: Option<Count>,
-    ) {
-        let address = Address::guest(key);
-        let counts = if begun.is_none() { Some(first) } else { later };
+    /// Goes down the rungs that are due.
+    pub(super) fn descend(&mut self, world: World<'_>, leaving: Leaving<'_>, ladder: Ladder) {
+        let (user, key) = (leaving.user, leaving.key);
+        let disabled = begun(user, &leaving.stamp, world.now);
+        let same_reason = leaving.stamp.mark(Mark::Reason) == Some(leaving.reason);
+        // For another reason than it began for, off-boarding begins anew, and so does the grace.
+        let anew = disabled.is_some() && !same_reason;
+        let begun = if anew { Some(world.now) } else { disabled };
+        let due = due(ladder, leaving.since, begun, world.now, world.zone());
+        let because = &leaving.because;
         if due.delete {
-            self.gone.insert(
-                address,
-                Gone {
-                    because: because.clone(),
-                    counts: later,
-                },
-            );
+            let gone = Gone {
+                because: because.clone(),
+                counts: leaving.later,
+            };
+            self.gone.insert(Address::guest(key), gone);
             return;
         }
         match begun {
-            None if due.disable => {
-                self.begin(world, user, key, stamp, reason, because.clone(), first)
+            _ if anew => {
+                let guest = marked(&user.object(key, world.stamp()), &leaving);
+                self.want(Object::Guest(guest), because.clone(), None);
             }
-            None => {}
-            Some(begun) => {
-                // A reason that changed keeps its instant: the grace has begun.
-                if stamp.mark(Mark::Reason) != Some(reason) {
-                    let guest = Guest {
-                        stamp: Some(stamp.marked(Mark::Reason, reason)),
-                        profile: Default::default(),
-                        ..user.object(key, world.stamp())
-                    };
-                    self.want(Object::Guest(guest), because.clone(), None);
-                }
-                if user.sessions_valid_from.is_some_and(|from| from < begun) {
-                    let guest = user.object(key, world.stamp());
-                    self.act(
-                        Action::RevokeSessions,
-                        guest.clone(),
-                        guest,
-                        because.clone(),
-                        None,
-                    );
-                }
+            None if due.disable => self.begin(world, &leaving),
+            Some(begun) if user.sessions_valid_from.is_some_and(|from| from < begun) => {
+                let guest = user.object(key, world.stamp());
+                let revoke = Action::RevokeSessions;
+                self.act(revoke, guest.clone(), guest, because.clone(), None);
             }
+            _ => {}
         }
         if due.strip
             && let Some(fate) = self.fates.get_mut(key)
         {
+            let first = begun.is_none() || anew;
             fate.strip = Some(Gone {
                 because: because.clone(),
-                counts,
+                counts: if first {
+                    Some(leaving.first)
+                } else {
+                    leaving.later
+                },
             });
         }
-        if let Some((rung, at)) = due.next {
-            let code = if rung == Rung::Delete {
-                "deletion-coming"
-            } else {
-                "offboarding"
-            };
-            let text = format!(
-                "{}; {} on {}",
-                because.text,
-                rung.done(),
-                show(at, world.zone())
-            );
-            let finding = self.info(code, &address, text);
-            finding.origin = because.origin.clone();
-        }
+        self.announce(world, &leaving, due.next);
     }
 
     /// Blocks sign-in, ends sessions, and marks the account with when and why.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "each is a different fact about one step"
-    )]
-    pub(super) fn begin(
-        &mut self,
-        world: World<'_>,
-        user: &User,
-        key: &str,
-        stamp: Stamp,
-        reason: &str,
-        because: Because,
-        counts: Count,
-    ) {
-        let before = user.object(key, world.stamp());
-        let stamp = stamp
-            .marked_now(Mark::Offboarding)
-            .marked(Mark::Reason, reason);
+    fn begin(&mut self, world: World<'_>, leaving: &Leaving<'_>) {
+        let before = leaving.user.object(leaving.key, world.stamp());
         let guest = Guest {
-            stamp: Some(stamp),
             account_enabled: Some(false),
-            profile: Default::default(),
-            ..before.clone()
+            ..marked(&before, leaving)
         };
         let revoked = guest.over(&before);
-        self.want(Object::Guest(guest), because.clone(), Some(counts));
-        self.act(
-            Action::RevokeSessions,
-            revoked.clone(),
-            revoked,
-            because,
-            Some(counts),
+        let (because, counts) = (leaving.because.clone(), Some(leaving.first));
+        self.want(Object::Guest(guest), because.clone(), counts);
+        let revoke = Action::RevokeSessions;
+        self.act(revoke, revoked.clone(), revoked, because, counts);
+    }
+
+    /// Says what happens to the guest next, and when.
+    fn announce(
+        &mut self,
+        world: World<'_>,
+        leaving: &Leaving<'_>,
+        next: Option<(Rung, Timestamp)>,
+    ) {
+        let Some((rung, at)) = next else { return };
+        let code = match rung {
+            Rung::Delete => "deletion-coming",
+            _ => "offboarding",
+        };
+        let because = &leaving.because;
+        let text = format!(
+            "{}; {} on {}",
+            because.text,
+            rung.done(),
+            show(at, world.zone())
         );
+        let finding = self.info(code, &Address::guest(leaving.key), text);
+        finding.origin = because.origin.clone();
+    }
+}
+
+/// Returns the account as it is, marked with when off-boarding begins and why.
+fn marked(before: &Guest, leaving: &Leaving<'_>) -> Guest {
+    let stamp = leaving.stamp.clone().marked_now(Mark::Offboarding);
+    Guest {
+        stamp: Some(stamp.marked(Mark::Reason, leaving.reason)),
+        profile: Default::default(),
+        ..before.clone()
     }
 }

@@ -8,14 +8,19 @@ use crate::kinds::Object;
 use crate::kinds::group::seen::{Found, SeenGroup};
 use crate::kinds::group::written::{Declared, Undeclared};
 use crate::kinds::group::{Group, Mark, Type, mark};
+use crate::kinds::guest::user::User;
 use crate::plan::Because;
 
 impl Aim {
     pub(super) fn groups(&mut self, world: World<'_>) {
+        let mut meant: BTreeMap<&str, &Declared> = BTreeMap::new();
         for declared in world.desired.groups.values() {
             let address = Address::group(&declared.name);
             match world.snapshot.groups.find(declared, world.owner()) {
-                Found::One(seen) => self.existing(world, declared, seen),
+                Found::One(seen) => match meant.insert(&seen.id, declared) {
+                    Some(other) => self.meant_twice(declared, other),
+                    None => self.existing(world, declared, seen),
+                },
                 Found::None if declared.id.is_some() => {
                     self.block(
                         "group-missing",
@@ -37,6 +42,18 @@ impl Aim {
                         .at(&declared.origin);
                 }
             }
+        }
+    }
+
+    /// Two declarations of one group: what one gives, the other would take away.
+    fn meant_twice(&mut self, declared: &Declared, other: &Declared) {
+        for (one, two) in [(declared, other), (other, declared)] {
+            let text = format!(
+                "means the same group of the tenant as {} ({})",
+                two.name, two.origin
+            );
+            self.block("group-meant-twice", &Address::group(&one.name), text)
+                .at(&one.origin);
         }
     }
 
@@ -70,8 +87,14 @@ impl Aim {
     fn existing(&mut self, world: World<'_>, declared: &Declared, seen: &SeenGroup) {
         let address = Address::group(&declared.name);
         self.ids.bind(address.clone(), seen.id.clone());
-        if let Some(text) = misfit(declared, seen) {
+        if let Some(text) = unfit_for_members(declared, seen) {
             self.block("group-misfit", &address, text)
+                .at(&declared.origin);
+            return;
+        }
+        // Who is in it stays ours to decide: an error about the group must not keep anybody in.
+        if let Some(text) = misfit(declared, seen) {
+            self.block_itself("group-misfit", &address, text)
                 .at(&declared.origin);
             return;
         }
@@ -88,8 +111,12 @@ impl Aim {
             }
             return;
         }
-        let wanted = self.owners(world, declared);
-        let owners = world.snapshot.groups.owners.get(&seen.id).map(|ids| {
+        let seen_owners = world.snapshot.groups.owners.get(&seen.id).cloned();
+        let mut wanted = self.owners(world, declared);
+        if let (Some(wanted), Some(ids)) = (&mut wanted, &seen_owners) {
+            wanted.extend(self.guest_owners(world, declared, ids, wanted));
+        }
+        let owners = seen_owners.map(|ids| {
             ids.iter()
                 .map(|id| self.principal_name(world, id))
                 .collect()
@@ -115,53 +142,76 @@ impl Aim {
     /// Resolves the declared owners; an unknown one blocks the group.
     fn owners(&mut self, world: World<'_>, declared: &Declared) -> Option<BTreeSet<String>> {
         let address = Address::group(&declared.name);
-        let owners = declared.owners.as_ref()?;
-        for owner in owners {
-            if let Err(text) = self.resolve(world, owner) {
-                self.block("owner-unknown", &address, format!("owner {text}"))
-                    .at(&declared.origin);
+        let mut owners = BTreeSet::new();
+        for owner in declared.owners.as_ref()? {
+            match self.resolve(world, owner) {
+                Ok(id) => drop(owners.insert(self.principal_name(world, &id))),
+                Err(text) => drop(
+                    self.block_itself("owner-unknown", &address, format!("owner {text}"))
+                        .at(&declared.origin),
+                ),
             }
         }
-        Some(owners.iter().map(|owner| owner.to_lowercase()).collect())
+        Some(owners)
     }
 
-    /// Returns the name by which files would call a user or group, and binds it.
-    pub(super) fn principal_name(&mut self, world: World<'_>, id: &str) -> String {
-        let mut names: Vec<_> = world
-            .user(id)
-            .map(|user| vec![user.label(), user.user_principal_name.to_lowercase()])
-            .unwrap_or_default();
-        names.extend(
-            world
-                .snapshot
-                .named_groups
-                .get(id)
-                .map(|name| name.to_lowercase()),
-        );
-        let declared = names
+    /// Returns the owners who are guests and not declared. `owners:` never takes from a guest.
+    fn guest_owners(
+        &mut self,
+        world: World<'_>,
+        declared: &Declared,
+        ids: &BTreeSet<String>,
+        wanted: &BTreeSet<String>,
+    ) -> Vec<String> {
+        let guests = ids
             .iter()
-            .find(|name| self.ids.get(&Address::principal(name)) == Some(id))
-            .cloned();
-        let name = declared
-            .or_else(|| names.first().cloned())
-            .unwrap_or_else(|| id.to_owned());
-        if self
-            .ids
-            .get(&Address::principal(&name))
-            .is_some_and(|other| other != id)
-        {
-            self.ids.bind(Address::principal(id), id.to_owned());
-            return id.to_owned();
+            .filter(|id| world.user(id).is_none_or(User::is_guest));
+        let names: Vec<_> = guests
+            .map(|id| self.principal_name(world, id))
+            .filter(|name| !wanted.contains(name))
+            .collect();
+        for name in &names {
+            let text = format!(
+                "{name} is an owner, is not declared as one, and is a guest or not known: stays"
+            );
+            self.warn("guest-owner", &Address::group(&declared.name), text)
+                .at(&declared.origin);
         }
+        names
+    }
+
+    /// Returns the one name by which plans call a user or group, and binds it: so that two
+    /// spellings of one person are one person.
+    pub(super) fn principal_name(&mut self, world: World<'_>, id: &str) -> String {
+        let user = world
+            .user(id)
+            .map(|user| [user.label(), user.user_principal_name.to_lowercase()]);
+        let group = world
+            .snapshot
+            .named_groups
+            .get(id)
+            .map(|name| name.to_lowercase());
+        let names = user
+            .into_iter()
+            .flatten()
+            .chain(group)
+            .chain([id.to_owned()]);
+        let is_free =
+            |name: &String, aim: &Self| aim.principals.get(name).is_none_or(|other| other == id);
+        let name = names
+            .into_iter()
+            .find(|name| is_free(name, self))
+            .unwrap_or_else(|| id.to_owned());
+        self.principals.insert(name.clone(), id.to_owned());
         self.ids.bind(Address::principal(&name), id.to_owned());
         name
     }
 
-    /// Finds the user or group that a name means, and binds it.
-    pub(super) fn resolve(&mut self, world: World<'_>, name: &str) -> Result<String, String> {
+    /// Finds the user or group that a name means.
+    pub(super) fn resolve(&self, world: World<'_>, name: &str) -> Result<String, String> {
         let wanted = name.to_lowercase();
         let found: Vec<&str> = if name.contains('@') {
-            let named = |user: &&crate::kinds::guest::user::User| {
+            let named = |user: &&User| {
                 user.user_principal_name.to_lowercase() == wanted
                     || user
                         .mail
@@ -184,10 +234,7 @@ impl Aim {
             named.map(|(id, _)| id.as_str()).collect()
         };
         match found.as_slice() {
-            [id] => {
-                self.ids.bind(Address::principal(name), (*id).to_owned());
-                Ok((*id).to_owned())
-            }
+            [id] => Ok((*id).to_owned()),
             [] => Err(format!("`{name}` is not in the tenant")),
             several => Err(format!(
                 "`{name}` means {} accounts of the tenant",
@@ -209,31 +256,34 @@ fn managed_properties(declared: &Declared) -> BTreeMap<String, Option<String>> {
     properties
 }
 
-/// Returns why an existing group cannot be what is declared. Assigned and dynamic, security and
-/// Microsoft 365 are never turned into each other.
-fn misfit(declared: &Declared, seen: &SeenGroup) -> Option<String> {
+/// Returns why guests cannot be put into an existing group, or taken out of it. Assigned and
+/// dynamic are never turned into each other.
+fn unfit_for_members(declared: &Declared, seen: &SeenGroup) -> Option<&'static str> {
+    match (&declared.rule, seen.dynamic) {
+        _ if !seen.writable => Some("is a mail-enabled group of Exchange: Graph cannot change it"),
+        _ if seen.synced => Some("is synchronised from on-premises: guests cannot be added"),
+        (Some(_), false) => Some(
+            "has assigned members in the tenant and a membershipRule in the files: groups are never converted",
+        ),
+        (None, true) => Some(
+            "follows a membershipRule in the tenant and has none in the files: groups are never converted",
+        ),
+        _ => None,
+    }
+}
+
+/// Returns why an existing group cannot become what is declared.
+fn misfit(declared: &Declared, seen: &SeenGroup) -> Option<&'static str> {
     let found = if seen.unified {
         Type::Microsoft365
     } else {
         Type::Security
     };
-    if !seen.writable {
-        return Some("is a mail-enabled group of Exchange: Graph cannot change it".to_owned());
-    }
     if declared.group_type.is_some_and(|wanted| wanted != found) {
         return Some(
-            format!("is of another type in the tenant ({found:?}); a type cannot be changed")
-                .replace("Microsoft365", "Microsoft 365")
-                .replace("Security", "security"),
+            "is of the other type in the tenant (security, microsoft365); a type cannot be changed",
         );
     }
-    match (&declared.rule, seen.dynamic) {
-        (Some(_), false) => Some("has assigned members in the tenant and a membershipRule in the files: groups are never converted".to_owned()),
-        (None, true) => Some("follows a membershipRule in the tenant and has none in the files: groups are never converted".to_owned()),
-        (Some(wanted), true) if seen.rule.as_ref() != Some(wanted) => {
-            Some("has another membershipRule in the tenant; a rule of an existing group is not changed until its effect can be shown".to_owned())
-        }
-        _ if seen.synced => Some("is synchronised from on-premises: guests cannot be added".to_owned()),
-        _ => None,
-    }
+    let rule_differs = declared.rule.is_some() && seen.rule != declared.rule;
+    rule_differs.then_some("has another membershipRule in the tenant; a rule of an existing group is not changed until its effect can be shown")
 }

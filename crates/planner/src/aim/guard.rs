@@ -1,7 +1,11 @@
 //! From whom nothing is ever taken: protected people, people with power in the directory, and
 //! everybody while it cannot be told who has power.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::World;
+use crate::address::ObjectId;
+use crate::kinds::group::seen::SeenGroup;
 use crate::kinds::guest::user::User;
 
 /// Roles that give no power over others. Every other role makes its holder privileged.
@@ -50,9 +54,13 @@ impl Kept {
 impl World<'_> {
     /// Returns why nothing may be taken from a user, if so.
     pub(super) fn kept(&self, user: &User) -> Option<Kept> {
-        let addresses = user.addresses();
-        let protected = |text: &String| addresses.contains(&text.to_lowercase());
-        if self.policy.scope.protected.iter().any(protected) {
+        if self
+            .policy
+            .scope
+            .protected
+            .iter()
+            .any(|text| user.is_named(text))
+        {
             return Some(Kept::Protected);
         }
         if let Some(what) = self.power(&user.id) {
@@ -88,17 +96,32 @@ impl World<'_> {
         for group in groups
             .groups
             .values()
-            .filter(|group| group.role_assignable && !allowed(&group.display_name))
+            .filter(|group| group.role_assignable && !self.may_be_given(group))
         {
-            let among = |edges: &std::collections::BTreeMap<_, std::collections::BTreeSet<_>>| {
-                edges
-                    .get(&group.id)
-                    .is_some_and(|ids: &std::collections::BTreeSet<String>| ids.contains(id))
+            let among = |edges: &BTreeMap<ObjectId, BTreeSet<ObjectId>>| {
+                edges.get(&group.id).is_some_and(|ids| ids.contains(id))
             };
             if among(&groups.members) || among(&groups.owners) {
                 return Some(format!("role-assignable group {}", group.display_name));
             }
         }
         None
+    }
+
+    /// Returns whether `requirements.privileged` names a role-assignable group. A name that several
+    /// of them have allows none: anyone who may make such a group could take the name.
+    pub(super) fn may_be_given(&self, group: &SeenGroup) -> bool {
+        let named = self
+            .policy
+            .requirements
+            .privileged
+            .contains(&group.display_name);
+        let twins = self
+            .snapshot
+            .groups
+            .groups
+            .values()
+            .filter(|other| other.role_assignable && other.display_name == group.display_name);
+        named && twins.count() == 1
     }
 }

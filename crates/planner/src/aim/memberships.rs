@@ -1,6 +1,7 @@
 //! Direct memberships of guests in declared groups. Memberships of people who are no guests are
 //! never looked at.
 
+use super::declared::elsewhere;
 use super::{Aim, Fate, World};
 use crate::address::Address;
 use crate::diff::Gone;
@@ -12,7 +13,6 @@ use crate::kinds::membership::Membership;
 use crate::kinds::{Kind, Object};
 use crate::matching::Match;
 use crate::plan::{Because, Count};
-use crate::policy::domain_of;
 use crate::stamp::Reading;
 use crate::time::show;
 
@@ -28,8 +28,7 @@ impl Aim {
                 Found::One(seen) => Some(seen),
                 _ => None,
             };
-            if let Some(seen) =
-                seen.filter(|_| !self.blocked.contains(&Address::group(&group.name)))
+            if let Some(seen) = seen.filter(|_| !self.barred.contains(&Address::group(&group.name)))
             {
                 self.members(world, group, seen);
             }
@@ -52,7 +51,7 @@ impl Aim {
         {
             match self.key_of(world, &user.id) {
                 Some(key) => self.member(world, group, user, &key),
-                None => self.stray(world, group, seen, user),
+                None => self.stray(world, group, user),
             }
         }
     }
@@ -79,7 +78,8 @@ impl Aim {
         let address = edge.address();
         self.see(Object::Membership(edge.clone()), None);
         self.want(Object::Membership(edge), Because::rule("as it is"), None);
-        let Some(gone) = self.why_out(world, group, key, &fate) else {
+        let exact = fate.stranger && self.is_exact(world, group);
+        let Some(gone) = self.why_out(world, group, key, &fate, exact) else {
             return;
         };
         match world.kept(user) {
@@ -99,9 +99,13 @@ impl Aim {
         group: &Declared,
         key: &str,
         fate: &Fate,
+        exact: bool,
     ) -> Option<Gone> {
         if let Some(strip) = &fate.strip {
             return Some(strip.clone());
+        }
+        if exact {
+            return Some(exactly(group));
         }
         let declared = world.desired.guests.get(key)?;
         let Some(groups) = &declared.groups else {
@@ -127,15 +131,16 @@ impl Aim {
     }
 
     /// A guest in the group who is not ours.
-    fn stray(&mut self, world: World<'_>, group: &Declared, seen: &SeenGroup, user: &User) {
+    fn stray(&mut self, world: World<'_>, group: &Declared, user: &User) {
         let key = user.label();
         let address = Address::guest(&key);
-        let ours = seen.is_ours(world.owner(), &group.name) || group.adopt;
-        let exact = group.guests == Undeclared::Exact && ours;
-        let unknown = world.matching.is_claimed(&user.id)
-            || world.snapshot.domains.contains(&domain_of(&key))
-            || user.stamp(world.stamp()) != Reading::Empty;
-        if !exact || unknown {
+        let unknown = world.snapshot.is_own(user)
+            || user.stamp(world.stamp()) != Reading::Empty
+            || elsewhere(user, world.stamp()).is_some();
+        if world.matching.is_claimed(&user.id) {
+            return;
+        }
+        if !self.is_exact(world, group) || unknown {
             self.info(
                 "member-undeclared",
                 &address,
@@ -158,13 +163,15 @@ impl Aim {
             return;
         }
         self.see(Object::Membership(edge), None);
-        self.gone.insert(
-            edge_address,
-            Gone {
-                because: Because::at("not declared, and the group is `exact`", &group.origin),
-                counts: Some(Count::Removal),
-            },
-        );
+        self.gone.insert(edge_address, exactly(group));
+    }
+
+    /// Returns whether the group is ours to keep exact.
+    fn is_exact(&self, world: World<'_>, group: &Declared) -> bool {
+        let found = world.snapshot.groups.find(group, world.owner());
+        let ours = matches!(found, Found::One(seen) if seen.is_ours(world.owner(), &group.name))
+            || group.adopt;
+        group.guests == Undeclared::Exact && ours
     }
 
     /// Returns the key under which an undeclared guest's id is bound.
@@ -206,14 +213,8 @@ impl Aim {
                 }
                 continue;
             }
-            let powerful = seen.is_some_and(|seen| {
-                seen.role_assignable
-                    && !world
-                        .policy
-                        .requirements
-                        .privileged
-                        .contains(&seen.display_name)
-            });
+            let powerful =
+                seen.is_some_and(|seen| seen.role_assignable && !world.may_be_given(seen));
             if powerful && !self.observed.contains_key(&address) {
                 let text = format!(
                     "group {} can hold directory roles, and `requirements.privileged` does not name it",
@@ -229,6 +230,14 @@ impl Aim {
                 None,
             );
         }
+    }
+}
+
+fn exactly(group: &Declared) -> Gone {
+    let because = Because::at("not declared, and the group is `exact`", &group.origin);
+    Gone {
+        because,
+        counts: Some(Count::Removal),
     }
 }
 

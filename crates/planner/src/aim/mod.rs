@@ -51,7 +51,12 @@ pub(crate) struct Aim {
     pub(crate) not_ours: usize,
     /// Managed objects that stay as they are.
     pub(crate) unchanged: usize,
+    /// Objects on which nothing is done.
     blocked: BTreeSet<Address>,
+    /// Objects on whose edges nothing is done either.
+    barred: BTreeSet<Address>,
+    /// The account behind each name by which plans call a user or group.
+    principals: BTreeMap<String, ObjectId>,
     fates: BTreeMap<String, Fate>,
     /// The key of each account whose fate is decided.
     keys: BTreeMap<ObjectId, String>,
@@ -66,6 +71,8 @@ struct Fate {
     grant: bool,
     /// Why access is taken away, if it is.
     strip: Option<Gone>,
+    /// Whether nobody ever declared the guest: an exact group is then exact at once.
+    stranger: bool,
 }
 
 /// Everything that decisions are made from.
@@ -124,13 +131,11 @@ impl Aim {
     /// Returns whether an error finding blocks a change: of the object itself or of what it joins.
     pub(crate) fn is_blocked(&self, change: &Change<Object>) -> bool {
         let object = change.object();
-        let touches = |address: &Address| self.blocked.contains(address);
-        // A group whose owner is unknown is blocked; a guest whose sponsor is unknown is not.
-        let holders = object
-            .refs()
-            .into_iter()
-            .filter(|address| address.kind != "principal");
-        touches(&object.address()) || holders.into_iter().any(|address| touches(&address))
+        self.blocked.contains(&object.address())
+            || object
+                .refs()
+                .iter()
+                .any(|address| self.barred.contains(address))
     }
 
     fn find(
@@ -154,8 +159,19 @@ impl Aim {
         &mut self.findings[last]
     }
 
-    /// Records an error that blocks every step on an object.
+    /// Records an error that blocks every step on an object and on its edges.
     fn block(&mut self, code: &str, about: &Address, text: impl Into<String>) -> &mut Finding {
+        self.barred.insert(about.clone());
+        self.block_itself(code, about, text)
+    }
+
+    /// Records an error that blocks every step on an object, and none on its edges.
+    fn block_itself(
+        &mut self,
+        code: &str,
+        about: &Address,
+        text: impl Into<String>,
+    ) -> &mut Finding {
         self.blocked.insert(about.clone());
         self.find(Severity::Error, code, Some(about), text)
     }
@@ -211,6 +227,23 @@ impl Aim {
                 None,
                 "the tenant names no domains of its own",
             );
+        }
+        for text in &world.policy.scope.protected {
+            if !world
+                .snapshot
+                .users
+                .values()
+                .any(|user| user.is_named(text))
+            {
+                self.find(
+                    Severity::Info,
+                    "protects-nobody",
+                    None,
+                    format!(
+                        "`scope.protected` names {text}, and nobody in the tenant answers to that"
+                    ),
+                );
+            }
         }
         if world.policy.lifecycle.inactive.is_some() {
             let finding = self.find(

@@ -43,7 +43,7 @@ impl Aim {
             for name in resolved.iter().flatten() {
                 let sponsor = Sponsor {
                     guest: declared.key.clone(),
-                    sponsor: name.to_lowercase(),
+                    sponsor: name.clone(),
                 };
                 self.want(Object::Sponsor(sponsor), because.clone(), None);
             }
@@ -53,7 +53,7 @@ impl Aim {
             };
             for id in seen {
                 let name = self.principal_name(world, &id);
-                if !resolved.iter().any(|wanted| wanted.to_lowercase() == name) {
+                if !resolved.contains(&name) {
                     let address = Sponsor {
                         guest: declared.key.clone(),
                         sponsor: name,
@@ -84,10 +84,11 @@ impl Aim {
     ) -> Option<Vec<String>> {
         let mut known = Some(Vec::new());
         for name in names {
-            match self.resolve(world, name) {
-                Ok(_) => {
+            match self.sponsor(world, name) {
+                Ok(id) => {
+                    let name = self.principal_name(world, &id);
                     if let Some(known) = &mut known {
-                        known.push(name.clone());
+                        known.push(name);
                     }
                 }
                 Err(text) => {
@@ -109,5 +110,16 @@ impl Aim {
             }
         }
         known
+    }
+
+    /// Finds whom a sponsor's name means. A guest cannot vouch for a guest.
+    pub(super) fn sponsor(&self, world: World<'_>, name: &str) -> Result<String, String> {
+        let id = self.resolve(world, name)?;
+        match world.user(&id) {
+            Some(user) if user.is_guest() => Err(format!(
+                "`{name}` is a guest: a sponsor belongs to this tenant"
+            )),
+            _ => Ok(id),
+        }
     }
 }

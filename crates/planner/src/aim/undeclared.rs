@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::declared::{begun, elsewhere};
+use super::ending::Leaving;
 use super::{Aim, Fate, World};
 use crate::address::Address;
 use crate::kinds::Object;
 use crate::kinds::guest::user::User;
-use crate::offboard::due;
 use crate::plan::{Because, Count};
 use crate::policy::{Ladder, Reach, domain_of, matches_domain};
 use crate::stamp::{Mark, Reading, Stamp};
@@ -20,9 +20,7 @@ impl Aim {
             .users
             .values()
             .filter(|user| user.is_guest() && !world.matching.is_claimed(&user.id));
-        let guests: Vec<_> = guests
-            .filter(|user| !world.snapshot.domains.contains(&domain_of(&user.label())))
-            .collect();
+        let guests: Vec<_> = guests.filter(|user| !world.snapshot.is_own(user)).collect();
         let mut labels: BTreeMap<String, usize> = BTreeMap::new();
         for user in &guests {
             *labels.entry(user.label()).or_default() += 1;
@@ -69,12 +67,7 @@ impl Aim {
         } else {
             (world.policy.lifecycle.undeclared, "undeclared")
         };
-        let text = if by_scope {
-            "in no file (scope)"
-        } else {
-            "no longer declared"
-        };
-        self.end(world, user, key, stamp, ladder, reason, text);
+        self.end(world, user, key, stamp, ladder, reason);
     }
 
     /// A guest that nobody declared and that carries no stamp.
@@ -92,21 +85,9 @@ impl Aim {
             return;
         }
         let ladder = capped(world.policy.lifecycle.undeclared, reach);
-        self.end(
-            world,
-            user,
-            key,
-            Stamp::new(world.owner()),
-            ladder,
-            "scope",
-            "in no file (scope)",
-        );
+        self.end(world, user, key, Stamp::new(world.owner()), ladder, "scope");
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "each is a different fact about one guest"
-    )]
     fn end(
         &mut self,
         world: World<'_>,
@@ -114,10 +95,14 @@ impl Aim {
         key: &str,
         stamp: Stamp,
         ladder: Ladder,
-        reason: &str,
-        text: &str,
+        reason: &'static str,
     ) {
         let address = Address::guest(key);
+        let text = if reason == "scope" {
+            "in no file (scope)"
+        } else {
+            "no longer declared"
+        };
         if let Some(kept) = world.kept(user) {
             self.warn(
                 kept.code(),
@@ -130,33 +115,31 @@ impl Aim {
         self.see(Object::Guest(before.clone()), Some(&user.id));
         // What is seen and not wanted elsewhere is wanted as it is.
         self.want(Object::Guest(before), Because::rule(text), None);
+        let stranger = reason == "scope";
         self.decide(
             key,
             Fate {
                 id: Some(user.id.clone()),
                 grant: false,
                 strip: None,
+                stranger,
             },
         );
-        let begun = begun(user, &stamp, world.now);
-        let over = begun.unwrap_or(world.now);
-        let due = due(ladder, over, begun, world.now, world.zone());
-        let because = Because::rule(text);
-        if !due.disable && !due.strip && !due.delete {
+        if ladder.disable.is_none() {
             self.info("undeclared", &address, text);
         }
-        self.descend(
-            world,
+        let since = begun(user, &stamp, world.now).unwrap_or(world.now);
+        let leaving = Leaving {
             user,
             key,
             stamp,
             reason,
-            &due,
-            begun,
-            &because,
-            Count::Removal,
-            Some(Count::Removal),
-        );
+            because: Because::rule(text),
+            since,
+            first: Count::Removal,
+            later: Some(Count::Removal),
+        };
+        self.descend(world, leaving, ladder);
     }
 }
 

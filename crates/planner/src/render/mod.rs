@@ -6,13 +6,35 @@ use serde_json::Value;
 
 use crate::kinds::{Action, Change, Object};
 use crate::plan::{Because, Plan, Step};
-use crate::safe::printable;
+use crate::safe::{hides, printable};
 
 /// Returns the plan as JSON, for programs: the format that `apply` takes.
 pub fn json(plan: &Plan) -> String {
-    let mut text = serde_json::to_string_pretty(plan).unwrap_or_default();
+    let mut text = escaped(&serde_json::to_string_pretty(plan).unwrap_or_default());
     text.push('\n');
     text
+}
+
+/// Spells out, the way JSON does, what would hide or give orders in a log: the value is the same.
+/// Outside of its strings JSON has neither such characters nor `::` or `##`.
+fn escaped(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    let mut last = ' ';
+    for c in json.chars() {
+        let orders = c == last && matches!(c, ':' | '#');
+        last = c;
+        if (hides(c) && c != '\n') || orders {
+            let mut units = [0; 2];
+            out.extend(
+                c.encode_utf16(&mut units)
+                    .iter()
+                    .map(|unit| format!("\\u{unit:04x}")),
+            );
+        } else {
+            out.push(c);
+        }
+    }
+    out
 }
 
 /// Returns the mark of a step: `+` creates, `~` changes, `-` deletes.
@@ -66,5 +88,22 @@ fn value(value: &Value) -> String {
             items.iter().map(self::value).collect::<Vec<_>>().join(", ")
         ),
         other => printable(&other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn promise_10_json_means_the_same_and_gives_no_orders() {
+        let value =
+            serde_json::json!({ "name": "\u{202e}::set-env name=X::y ##vso[x] \u{e0001}\u{1b}" });
+        let text = escaped(&value.to_string());
+        assert!(
+            text.is_ascii() && !text.contains("::") && !text.contains("##"),
+            "{text}"
+        );
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
     }
 }

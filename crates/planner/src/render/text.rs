@@ -86,7 +86,15 @@ fn step(out: &mut String, step: &Step, paint: &Paint) -> std::fmt::Result {
     )?;
     let fields = step.change.fields();
     let creates = matches!(step.change, Change::Create { .. });
-    let hidden = ["guest", "group", "sponsor", "invitation", "mark", "clears"];
+    let hidden = [
+        "guest",
+        "group",
+        "sponsor",
+        "invitation",
+        "mark",
+        "clears",
+        "externalUserState",
+    ];
     let fields: Vec<_> = fields
         .iter()
         .filter(|field| {
@@ -133,9 +141,10 @@ fn findings(out: &mut String, findings: &[Finding], paint: &Paint) -> std::fmt::
         if count > ALIKE && severity != Severity::Error {
             writeln!(
                 out,
-                "{}: {} more like this ({code}); JSON lists them all",
+                "{}: {} more like this ({}); JSON lists them all",
                 paint.severity(severity),
-                count - ALIKE
+                count - ALIKE,
+                printable(code)
             )?;
         }
     }
@@ -161,27 +170,39 @@ fn finding(out: &mut String, finding: &Finding, paint: &Paint) -> std::fmt::Resu
         paint.dim(&origin)
     )?;
     if let Some(hint) = &finding.hint {
-        writeln!(out, "  hint: {}", printable(hint))?;
+        for (number, line) in hint.lines().enumerate() {
+            writeln!(
+                out,
+                "  {} {}",
+                if number == 0 { "hint:" } else { "     " },
+                printable(line)
+            )?;
+        }
     }
     Ok(())
 }
 
 fn limits(out: &mut String, limits: &[Exceeded], paint: &Paint) -> std::fmt::Result {
     for limit in limits {
-        let noun = if limit.rule.contains("expiries") {
-            "guests whose day has come"
+        let people = if limit.found == 1 { "guest" } else { "guests" };
+        let fate = if limit.rule.contains("expiries") {
+            "whose day has come"
         } else {
-            "guests who would lose something"
+            "who would lose something"
         };
         writeln!(
             out,
-            "\n{}: {} {noun}, {} allows {}",
+            "\n{}: {} {people} {fate}, {} allows {}",
             paint.severity_text("refused", AnsiColor::Red),
             limit.found,
-            limit.rule,
+            printable(&limit.rule),
             limit.allowed
         )?;
-        writeln!(out, "  hint: if that is meant, run with {}", limit.flag)?;
+        writeln!(
+            out,
+            "  hint: if that is meant, run with {}",
+            printable(&limit.flag)
+        )?;
     }
     Ok(())
 }

@@ -24,8 +24,8 @@ pub struct DecodeError {
     unknown: Option<(String, &'static [&'static str])>,
 }
 
-/// Decodes `node`, and hands every mistake in it to `report`. Returns a value only if there was
-/// none: what is left after taking out mistakes is not what its author meant.
+/// Decodes `node`, and hands every mistake in it to `report`. After a mistake the value is not what
+/// its author meant: it is only good for finding further mistakes.
 ///
 /// `also` names keys that are known to the outermost mapping although `T` does not have them.
 pub fn decode<T: DeserializeOwned>(
@@ -37,7 +37,7 @@ pub fn decode<T: DeserializeOwned>(
     let mut taken_out: Vec<Vec<Step>> = Vec::new();
     loop {
         let mut error = match T::deserialize(&rest) {
-            Ok(value) => return taken_out.is_empty().then_some(value),
+            Ok(value) => return Some(value),
             Err(error) => error,
         };
         error.path.reverse();
@@ -201,7 +201,8 @@ fn typed(error: DecodeError, node: &Node) -> DecodeError {
     let message = error
         .message
         .replace("a string", "text")
-        .replace("a boolean", "true or false");
+        .replace("a boolean", "true or false")
+        .replace("usize", "a whole number, not below 0");
     let message = message
         .replace("a sequence", "a list")
         .replace("a map", "a mapping")
@@ -384,7 +385,7 @@ mod tests {
                 error.hint.unwrap_or_default()
             ));
         });
-        assert!(entry.is_none());
+        assert!(entry.is_none(), "without `mail` there is no entry at all");
         assert_eq!(
             found,
             [

@@ -138,6 +138,9 @@ fn parse_text(text: &str) -> Result<Node, SyntaxError> {
 
 /// Cuts the parser's own "at line 3 column 5" tail and all lines but the first.
 fn first_sentence(message: &str) -> String {
+    if message.contains("multiple") && message.contains("document") {
+        return "there is more than one document; a file holds one".to_owned();
+    }
     let line = message.lines().next().unwrap_or_default();
     let line = line.strip_prefix("error: ").unwrap_or(line);
     let line = line

@@ -5,6 +5,7 @@
     reason = "a test that cannot go on should say where"
 )]
 
+mod safety;
 mod tenant;
 
 use serde_json::json;
@@ -241,10 +242,10 @@ guests:
 ";
     let rules = format!("{GROUPS}lifecycle: {{pending: {{remind: 14d, delete: 60d}}}}\n");
     insta::assert_snapshot!(tenant.planned(guests, &rules, "2026-05-02"), @r#"
+    ~ guest bob@contoso.example: revoke sessions              blocked (guests/all.yaml:3)
     ~ guest bob@contoso.example                               guests/all.yaml:3
         accountEnabled  true → false
-    ~ guest bob@contoso.example: revoke sessions              blocked (guests/all.yaml:3)
-    - guest late@contoso.example                              invited 2026-01-10, never redeemed (lifecycle.pending.delete)
+    - guest late@contoso.example                              the invitation was never redeemed (lifecycle.pending.delete)
     ~ guest joan@contoso.example: send the invitation again   invited 2026-01-10, not redeemed (lifecycle.pending.remind)
         stamp  "guestlist owner=sandbox" → "guestlist owner=sandbox reminded=now"
         mail: the invitation is sent to joan@contoso.example once more

@@ -73,6 +73,7 @@ impl Tenant {
                 });
                 Answer::Items(found.cloned().collect())
             }
+            Topic::Governed => Answer::Missing,
             Topic::Groups if !read.list => Answer::Missing,
             Topic::Groups => Answer::Items(
                 self.groups

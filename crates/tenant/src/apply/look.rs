@@ -39,13 +39,15 @@ impl Run<'_> {
         }
     }
 
+    /// Returns whether a step brings an address into the tenant: by invitation or by handing over.
     fn invites(&self, place: usize) -> bool {
+        let step = &self.steps[place];
         matches!(
-            self.steps[place].change,
+            step.change,
             Change::Create {
                 after: Object::Guest(_)
             }
-        )
+        ) || step.hands_over()
     }
 
     /// Reads again every guest from whom something is to be taken.
@@ -101,15 +103,17 @@ impl Run<'_> {
         let mut reads = user::lookups(invited.keys().copied());
         reads.push(user::deleted());
         let found = self.users(reads).await?;
-        let taken = found.values().flat_map(User::addresses);
         let why = "somebody holds the address since the plan was made";
-        Ok(taken
-            .filter_map(|address| {
-                invited
-                    .get(address.as_str())
-                    .map(|place| (*place, why.to_owned()))
-            })
-            .collect())
+        let mut taken = Vec::new();
+        for user in found.values() {
+            let places = user
+                .addresses()
+                .into_iter()
+                .filter_map(|address| invited.get(address.as_str()).copied());
+            let others = places.filter(|place| self.steps[*place].id.as_ref() != Some(&user.id));
+            taken.extend(others.map(|place| (place, why.to_owned())));
+        }
+        Ok(taken)
     }
 
     async fn users(&self, reads: Vec<Read>) -> Result<BTreeMap<String, User>, Error> {

@@ -64,9 +64,14 @@ impl Client {
                             request_id,
                         }));
                     }
-                    Err(error) if error.is_malformed() && request.instead.is_some() => {
+                    Err(error)
+                        if request
+                            .instead
+                            .as_ref()
+                            .is_some_and(|(property, _)| error.refuses(property)) =>
+                    {
                         tracing::debug!(%error, "sending the other form");
-                        again.extend(request.instead.map(|instead| (index, *instead)));
+                        again.extend(request.instead.map(|(_, instead)| (index, *instead)));
                     }
                     result => done[index] = Some(result),
                 }
@@ -178,7 +183,7 @@ fn is_already(request: &Request, error: &Error) -> bool {
         // A PATCH adds many at once, all or nothing: there it says that none was added.
         Some(Already::Linked) => {
             request.method == guestlist_planner::request::Method::Post
-                && error.is_malformed()
+                && error.status() == Some(400)
                 && error.says(400, "already exist")
         }
         None => false,
@@ -378,17 +383,29 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_other_form_is_sent_when_graph_refuses_the_first() {
-        let request = || invite().or(Request::post("/invitations", json!({ "plain": true })));
+        let request = || {
+            invite().or(
+                "fancy",
+                Request::post("/invitations", json!({ "plain": true })),
+            )
+        };
         let fake = Fake::new(|seen| match &seen.body["plain"] {
-            Value::Null => fault(400, "unknown property"),
+            Value::Null => fault(400, "unknown property 'fancy'"),
             _ => Said::json(201, json!({ "id": "i" })),
         });
         assert_eq!(only(&fake, request()).await.unwrap().body["id"], "i");
         assert_eq!(fake.seen().len(), 2);
 
-        let fake = Fake::new(|_| fault(403, "no"));
-        only(&fake, request()).await.unwrap_err();
-        assert_eq!(fake.seen().len(), 1);
+        let same = "Another object with the same value for property fancy already exists.";
+        for refusal in [
+            fault(403, "no"),
+            fault(400, "another property"),
+            fault(400, same),
+        ] {
+            let fake = Fake::new(move |_| refusal.clone());
+            only(&fake, request()).await.unwrap_err();
+            assert_eq!(fake.seen().len(), 1);
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -105,6 +105,10 @@ impl Group {
         body.insert("mailEnabled".into(), json!(unified));
         body.insert("mailNickname".into(), json!(nickname));
         body.insert("securityEnabled".into(), json!(!unified));
+        if unified {
+            // Graph would make it public. Source: "group resource type", Graph v1.0.
+            body.insert("visibility".into(), json!("Private"));
+        }
         body.insert("groupTypes".into(), json!(types));
         if let Some(rule) = rule {
             body.insert("membershipRule".into(), json!(rule));
@@ -137,7 +141,7 @@ impl Group {
             mark: Some(Mark::Description(mark.clone())),
             ..self.clone()
         };
-        bind(named).or(bind(described.body(cx)))
+        bind(named).or("uniqueName", bind(described.body(cx)))
     }
 
     fn update(&self, before: &Self, cx: &Cx<'_>) -> Vec<Request> {
@@ -240,7 +244,24 @@ impl Kind for Group {
 
     fn writes(change: &Change<&Self>, cx: &Cx<'_>) -> Vec<Request> {
         match change {
-            Change::Create { after } => vec![after.create(cx)],
+            Change::Create { after } => {
+                let unbound = after
+                    .owners
+                    .iter()
+                    .flatten()
+                    .skip(BOUND_OWNERS)
+                    .filter_map(|owner| reference(owner, cx));
+                let path = cx
+                    .ids
+                    .get(&after.address())
+                    .map(|id| format!("/groups/{id}"));
+                let links = path.iter().flat_map(|path| {
+                    unbound
+                        .clone()
+                        .map(move |reference| Request::link(path, "owners", reference))
+                });
+                std::iter::once(after.create(cx)).chain(links).collect()
+            }
             Change::Update { before, after } => after.update(before, cx),
             // A group holds other people's access too: we never delete one.
             Change::Delete { .. } | Change::Act { .. } => Vec::new(),

@@ -51,7 +51,7 @@ pub enum Undeclared {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(deny_unknown_fields, rename_all = "camelCase", expecting = "a mapping")]
 struct Written {
     name: String,
     id: Option<String>,
@@ -140,6 +140,15 @@ impl Written {
                 "description",
                 "a description has 1 to 1,024 characters\nhint: write null to clear it",
             );
+        }
+        for (index, owner) in self
+            .owners
+            .iter()
+            .flatten()
+            .enumerate()
+            .filter(|(_, owner)| !owner.contains('@'))
+        {
+            check.path(node, &["owners".into(), index.into()], format!("`{owner}` cannot own a group\nhint: an owner is a user: write an address or user principal name"));
         }
         let Some(rule) = &self.membership_rule else {
             return;

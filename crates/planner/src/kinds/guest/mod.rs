@@ -79,6 +79,10 @@ pub struct Guest {
     pub profile: BTreeMap<String, Option<String>>,
     /// Whether sign-in is possible.
     pub account_enabled: Option<bool>,
+    /// Whether the invitation was redeemed. Read and never written; a change of it meanwhile
+    /// stops what was planned without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_user_state: Option<String>,
     /// Our mark.
     pub stamp: Option<Stamp>,
     /// The attribute in which the stamp stood before, to be emptied.
@@ -290,6 +294,7 @@ impl Kind for Guest {
             mail: observed.mail.clone(),
             profile,
             account_enabled: self.account_enabled.or(observed.account_enabled),
+            external_user_state: observed.external_user_state.clone(),
             stamp: self.stamp.clone().or_else(|| observed.stamp.clone()),
             clears: self.clears.clone(),
             invitation: None,

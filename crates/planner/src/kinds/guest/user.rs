@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use super::{Guest, PROFILE};
 use crate::address::ObjectId;
+use crate::policy::address;
 use crate::request::{Read, encode, literal};
 use crate::snapshot::Topic;
 use crate::stamp::{Reading, Stamp};
@@ -157,25 +158,41 @@ impl User {
         self.external_user_state.as_deref() == Some("PendingAcceptance")
     }
 
-    /// Returns every address in lower case by which a file may name this user. The sign-in name
-    /// counts only where there is no `mail`: names outlive a change of address.
+    /// Returns every address, as it is compared, by which a file may name this user. The sign-in
+    /// name counts only where there is no `mail`: names outlive a change of address.
     pub fn addresses(&self) -> BTreeSet<String> {
         let mut all: BTreeSet<_> = self
             .other_addresses
             .iter()
-            .map(|address| address.to_lowercase())
+            .map(|text| address(text))
             .collect();
         match &self.mail {
-            Some(mail) => drop(all.insert(mail.to_lowercase())),
-            None => {
-                all.extend(external_name(self.sign_in_name()).map(|address| address.to_lowercase()))
-            }
+            Some(mail) => drop(all.insert(address(mail))),
+            None => all.extend(external_name(self.sign_in_name()).map(|name| address(&name))),
         }
-        if !self.user_principal_name.contains("#EXT#") {
-            all.insert(self.user_principal_name.to_lowercase());
+        if !self.is_external() {
+            all.insert(address(&self.user_principal_name));
         }
         all.remove("");
         all
+    }
+
+    /// Returns whether the sign-in name is that of somebody invited from elsewhere.
+    pub fn is_external(&self) -> bool {
+        self.user_principal_name.contains("#EXT#")
+    }
+
+    /// Returns whether this is whom `scope.protected` means: by any address or name, old or new, or
+    /// by id. Naming too many is better than missing one.
+    pub fn is_named(&self, text: &str) -> bool {
+        let wanted = address(text);
+        let names = [
+            Some(self.id.clone()),
+            Some(self.user_principal_name.clone()),
+            external_name(self.sign_in_name()),
+        ];
+        self.addresses().contains(&wanted)
+            || names.iter().flatten().any(|name| address(name) == wanted)
     }
 
     /// Returns the sign-in name; a deleted user's carries the id in front of it.
@@ -202,6 +219,7 @@ impl User {
             mail: self.mail.clone(),
             profile: self.profile.clone(),
             account_enabled: self.account_enabled,
+            external_user_state: self.external_user_state.clone(),
             stamp,
             clears: None,
             invitation: None,
@@ -211,11 +229,13 @@ impl User {
     /// Returns what people call this user when no file does: the address, else the sign-in name.
     pub fn label(&self) -> String {
         let external = || external_name(self.sign_in_name());
-        self.mail
-            .clone()
-            .or_else(external)
-            .unwrap_or_else(|| self.user_principal_name.clone())
-            .to_lowercase()
+        address(
+            &self
+                .mail
+                .clone()
+                .or_else(external)
+                .unwrap_or_else(|| self.user_principal_name.clone()),
+        )
     }
 }
 
