@@ -100,3 +100,29 @@ fn every_request_names_itself() {
     }
     assert!(!seen.is_empty());
 }
+
+#[test]
+fn a_certificate_signs_in_without_openssl() {
+    let (tenant, repository) = (Tenant::empty(), repository());
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).unwrap();
+    let certificate = rcgen::CertificateParams::new(vec!["guestlist.example".to_owned()])
+        .unwrap()
+        .self_signed(&key)
+        .unwrap();
+    repository.write(
+        "app.pem",
+        format!("{}{}", key.serialize_pem(), certificate.pem()),
+    );
+    let mut command = tenant.command(&repository, &["plan"]);
+    command.env_remove("AZURE_CLIENT_SECRET").env(
+        "AZURE_CLIENT_CERTIFICATE_PATH",
+        repository.path().join("app.pem"),
+    );
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(
+        said.contains("certificate") && !said.contains("PRIVATE KEY"),
+        "{said}"
+    );
+}

@@ -3,7 +3,9 @@
 
 pub mod address;
 mod aim;
+mod choose;
 mod diff;
+pub mod domain;
 pub mod finding;
 pub mod kinds;
 pub mod limits;

@@ -4,10 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::address::ObjectId;
+use crate::domain::domain_of;
 use crate::kinds::guest::user::User;
 use crate::kinds::guest::written::Declared;
 use crate::load::Desired;
-use crate::policy::{Policy, domain_of};
+use crate::policy::Policy;
 use crate::snapshot::Snapshot;
 use crate::stamp::Reading;
 

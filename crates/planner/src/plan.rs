@@ -1,13 +1,12 @@
 //! The plan: what would change, why, and whether that is more than the limits allow.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::address::{Address, Ids};
 use crate::aim::{Aim, aim};
+use crate::choose::{hold_back, left_out, not_handed_over, restrict};
 use crate::diff::diff;
 use crate::finding::{Finding, Severity};
 use crate::kinds::{Action, Change, Object, Stage};
@@ -211,7 +210,7 @@ pub fn plan(
     let mut steps = steps(&aim);
     let mut findings = aim.findings;
     if let Some(only) = &request.only {
-        restrict(&mut steps, &mut findings, &crate::policy::address(only));
+        restrict(&mut steps, &mut findings, &crate::domain::normal(only));
     }
     if let Some(approved) = &request.approved {
         findings.extend(left_out(approved, &steps));
@@ -324,41 +323,6 @@ fn rank(change: &Change<Object>) -> (u8, Option<Action>) {
     }
 }
 
-/// Leaves invitations above the limit, and what depends on them, for the next run.
-fn hold_back(steps: &mut Vec<Step>, findings: &mut Vec<Finding>, limit: usize) -> usize {
-    let mut kept = 0;
-    let mut held: BTreeSet<Address> = BTreeSet::new();
-    let mut acts: BTreeMap<Address, ()> = BTreeMap::new();
-    for step in steps.iter().filter(|step| step.invites()) {
-        if kept < limit {
-            kept += 1;
-        } else if matches!(step.change, Change::Create { .. }) {
-            held.insert(step.address.clone());
-        } else {
-            acts.insert(step.address.clone(), ());
-        }
-    }
-    let before = steps.len();
-    steps.retain(|step| {
-        let waits = held.contains(&step.address)
-            || step.change.object().refs().iter().any(|r| held.contains(r));
-        let waits_to_act = step.invites() && acts.contains_key(&step.address);
-        !(waits || waits_to_act)
-    });
-    let invitations = held.len() + acts.len();
-    if invitations > 0 {
-        findings.push(Finding {
-            severity: Severity::Info,
-            code: "invitations-held-back".to_owned(),
-            about: None,
-            text: format!("{invitations} more invitations are left for the next run: `limits.invitations.count` is {limit}"),
-            hint: None,
-            origin: None,
-        });
-    }
-    before - steps.len()
-}
-
 impl Plan {
     /// Returns whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
@@ -404,77 +368,4 @@ impl Plan {
             .map(|byte| format!("{byte:02x}"))
             .collect()
     }
-}
-
-/// Keeps one guest's steps, and the creation of groups that the guest joins.
-fn restrict(steps: &mut Vec<Step>, findings: &mut Vec<Finding>, only: &str) {
-    let is_its = |object: &Object| object.guest() == Some(only);
-    let joined: BTreeSet<_> = steps
-        .iter()
-        .map(|step| step.change.object())
-        .filter(|object| is_its(object))
-        .flat_map(Object::refs)
-        .collect();
-    let made = |step: &Step| {
-        matches!(step.change, Change::Create { .. }) && joined.contains(&step.address)
-    };
-    steps.retain(|step| is_its(step.change.object()) || made(step));
-    let concerns = |about: &Address| about.key.split(" / ").any(|part| part == only);
-    findings.retain(|finding| finding.about.as_ref().is_none_or(concerns));
-}
-
-/// Leaves out what an account would be given under its new address while it still has the old one.
-fn not_handed_over(all: &[Step], steps: &mut Vec<Step>) {
-    let handed = |steps: &[Step]| {
-        steps
-            .iter()
-            .filter(|step| step.hands_over())
-            .map(|step| step.address.clone())
-            .collect::<BTreeSet<_>>()
-    };
-    let waiting: BTreeSet<_> = handed(all).difference(&handed(steps)).cloned().collect();
-    let waits = |step: &Step| {
-        step.change
-            .object()
-            .guest()
-            .is_some_and(|guest| waiting.contains(&Address::guest(guest)))
-    };
-    steps.retain(|step| step.stage < Stage::Admit || !waits(step));
-}
-
-/// Says which approved steps are not executed because their ground has shifted, as a text diff
-/// from what was approved to what would be done now. A step that is wanted no more is done
-/// already; what is new is never executed.
-fn left_out(approved: &[Step], fresh: &[Step]) -> Vec<Finding> {
-    let verb = |step: &Step| std::mem::discriminant(&step.change);
-    let deed = |step: &Step| match &step.change {
-        Change::Act { action, .. } => Some(*action),
-        _ => None,
-    };
-    let open = approved
-        .iter()
-        .filter(|step| !fresh.iter().any(|other| step.is(other)));
-    open.filter_map(|step| {
-        let now = fresh.iter().find(|other| {
-            other.address == step.address && verb(other) == verb(step) && deed(other) == deed(step)
-        })?;
-        Some(Finding {
-            severity: Severity::Error,
-            code: "left-out".to_owned(),
-            about: Some(step.address.clone()),
-            text: "is not changed: what is there differs from what was approved".to_owned(),
-            hint: Some(difference(step, now)),
-            origin: None,
-        })
-    })
-    .collect()
-}
-
-fn difference(approved: &Step, now: &Step) -> String {
-    let text = |step: &Step| serde_json::to_string_pretty(&step.change).unwrap_or_default();
-    let (approved, now) = (text(approved), text(now));
-    similar::TextDiff::from_lines(&approved, &now)
-        .unified_diff()
-        .context_radius(0)
-        .to_string()
 }

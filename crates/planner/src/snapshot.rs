@@ -270,7 +270,7 @@ impl Snapshot {
         self.domains = domains
             .iter()
             .filter_map(|domain| text(domain, "name"))
-            .map(|name| crate::policy::domain(&name))
+            .map(|name| crate::domain::domain(&name))
             .collect();
         Ok(())
     }
@@ -285,7 +285,7 @@ impl Snapshot {
     /// Returns whether an account is of the tenant's own domains: by its address, or by a sign-in
     /// name that nobody from elsewhere has.
     pub fn is_own(&self, user: &User) -> bool {
-        let own = |text: &str| self.domains.contains(&crate::policy::domain_of(text));
+        let own = |text: &str| self.domains.contains(&crate::domain::domain_of(text));
         own(&user.label()) || (!user.is_external() && own(&user.user_principal_name))
     }
 

@@ -3,6 +3,7 @@
 
 mod chain;
 mod look;
+mod report;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -13,13 +14,14 @@ use guestlist_planner::kinds::{Change, Cx, Object, Stage};
 use guestlist_planner::plan::{Plan, Step};
 use guestlist_planner::request::Request;
 use jiff::Timestamp;
-use serde::Serialize;
 use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::client::{BATCH, Client, Reply};
 use crate::error::Error;
 use chain::{Chain, Unit};
+
+pub use report::{Entry, Journal, Outcome, Report};
 
 /// How much is sent before answers are looked at again.
 const ROUND: usize = 4 * BATCH;
@@ -33,88 +35,6 @@ pub struct Options {
     pub now: Timestamp,
     /// How long what was just created may take to become usable.
     pub settle: Duration,
-}
-
-/// What became of a step.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// Graph confirmed it, or it was so already.
-    Done,
-    /// It failed; planning again is safe.
-    Failed {
-        /// What was refused, and how.
-        message: String,
-        /// What to do about it.
-        hint: Option<String>,
-    },
-    /// It was left out; says why.
-    Skipped(String),
-}
-
-/// One line of the journal: before a write and after it. It never holds a body, a token or a
-/// redeem link.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Entry<'a> {
-    /// When.
-    pub at: Timestamp,
-    /// `intent` or `outcome`.
-    pub phase: &'static str,
-    /// What is changed.
-    pub address: String,
-    /// The verb and path.
-    pub request: String,
-    /// Why.
-    pub because: &'a str,
-    /// How it went, on an outcome.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub result: Option<String>,
-    /// Graph's id of the request, on an outcome.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub request_id: Option<String>,
-}
-
-/// Keeps the journal. A line must be safe on disk when the call returns.
-pub trait Journal {
-    /// Adds lines.
-    fn write(&mut self, entries: &[Entry<'_>]) -> std::io::Result<()>;
-}
-
-/// How a run went.
-#[derive(Debug, Default)]
-pub struct Report {
-    /// What became of each step, in the order of the plan.
-    pub outcomes: Vec<(Step, Outcome)>,
-    /// What was created and cannot be read back yet.
-    pub unsettled: Vec<Address>,
-    /// Why the run stopped early, if it did.
-    pub stopped: Option<String>,
-}
-
-impl Report {
-    /// Returns how many steps came to each end: done, failed, skipped.
-    pub fn counts(&self) -> (usize, usize, usize) {
-        let count = |wanted: fn(&Outcome) -> bool| {
-            self.outcomes
-                .iter()
-                .filter(|(_, outcome)| wanted(outcome))
-                .count()
-        };
-        (
-            count(|outcome| *outcome == Outcome::Done),
-            count(|outcome| matches!(outcome, Outcome::Failed { .. })),
-            count(|outcome| matches!(outcome, Outcome::Skipped(_))),
-        )
-    }
-
-    /// Returns whether every step was done.
-    pub fn is_complete(&self) -> bool {
-        self.stopped.is_none()
-            && self
-                .outcomes
-                .iter()
-                .all(|(_, outcome)| *outcome == Outcome::Done)
-    }
 }
 
 /// Executes a plan. `ids` are those that planning bound; `progress` hears of each step as it ends.

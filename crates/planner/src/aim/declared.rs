@@ -227,91 +227,92 @@ impl Aim {
         kept: Option<&Kept>,
     ) {
         let address = Address::guest(&declared.key);
-        let offboarding = stamp.mark(Mark::Offboarding).is_some();
-        let mut clean = stamp
-            .clone()
-            .without(Mark::Offboarding)
-            .without(Mark::Reason);
-        if user.is_pending() && !is_ours(world, user) {
-            // Reminders and deletion count from when we first saw the invitation.
-            clean = clean.marked_now(Mark::Pending);
-        }
-        let disabled = user.account_enabled == Some(false);
-        let mut enabled = match declared.blocked {
-            Some(blocked) => Some(!blocked),
-            // What our own off-boarding disabled, being declared enables.
-            None if disabled && offboarding => Some(true),
-            None => None,
-        };
-        if declared.blocked.is_none() && disabled && !offboarding {
-            self.info(
-                "blocked-elsewhere",
-                &address,
-                "sign-in was blocked by someone else and stays blocked",
-            )
-            .at(&declared.origin);
-        }
-        let blocks = enabled == Some(false) && user.account_enabled != Some(false);
-        if let Some(kept) = kept.filter(|_| blocks) {
-            self.warn(kept.code(), &address, kept.text())
-                .at(&declared.origin);
-            enabled = None;
-        }
         if kept == Some(&Kept::Restricted) {
             self.warn("restricted", &address, Kept::Restricted.text())
                 .at(&declared.origin);
             return;
         }
         let adopting = !is_ours(world, user);
-        let orphan = self
-            .orphan(world, declared, user)
-            .filter(|_| kept.is_none() && !adopting);
-        if let Some(because) = orphan {
-            let leaving = Leaving {
-                user,
-                key: &declared.key,
-                stamp,
-                reason: "orphaned",
-                because,
-                since: world.now,
-                first: Count::Removal,
-                later: None,
-            };
-            // What `report` would leave alone, `disable` disables, and nothing after that.
-            return self.descend(
-                world,
-                leaving,
-                Ladder {
-                    disable: Some(Days(0)),
-                    strip: None,
-                    delete: None,
-                },
-            );
+        let orphan = self.orphan(world, declared, user);
+        if let Some(because) = orphan.filter(|_| kept.is_none() && !adopting) {
+            return self.end_orphan(world, declared, user, stamp, because);
         }
-        if blocks && enabled == Some(false) {
-            let before = user.object(&declared.key, world.stamp());
-            self.act(
-                Action::RevokeSessions,
-                before.clone(),
-                before,
-                Because::at("blocked", &declared.origin),
-                None,
-            );
+        let enabled = self.sign_in(declared, user, &stamp, kept);
+        let mut clean = stamp.without(Mark::Offboarding).without(Mark::Reason);
+        if user.is_pending() && adopting {
+            // Deletion counts from when we first saw the invitation.
+            clean = clean.marked_now(Mark::Pending);
         }
-        let because = if enabled == Some(true) && disabled {
-            "declared again"
-        } else {
-            "declared"
-        };
-        let counts = (blocks && enabled == Some(false)).then_some(Count::Removal);
+        let blocks = enabled == Some(false) && user.account_enabled != Some(false);
+        let because = if blocks { "blocked" } else { "declared" };
+        let because = Because::at(because, &declared.origin);
+        let counts = blocks.then_some(Count::Removal);
+        if blocks {
+            let guest = user.object(&declared.key, world.stamp());
+            let revoke = Action::RevokeSessions;
+            self.act(revoke, guest.clone(), guest, because.clone(), counts);
+        }
         let mut guest = wanted(declared, clean.clone(), enabled);
         guest.clears = elsewhere(user, world.stamp());
-        self.want(
-            Object::Guest(guest),
-            Because::at(because, &declared.origin),
-            counts,
-        );
+        self.want(Object::Guest(guest), because, counts);
         self.ask(world, declared, user, clean, kept);
+    }
+
+    /// Decides whether sign-in should be possible; `None` leaves it as it is.
+    fn sign_in(
+        &mut self,
+        declared: &Declared,
+        user: &User,
+        stamp: &Stamp,
+        kept: Option<&Kept>,
+    ) -> Option<bool> {
+        let address = Address::guest(&declared.key);
+        let disabled = user.account_enabled == Some(false);
+        let by_us = stamp.mark(Mark::Offboarding).is_some();
+        match (declared.blocked, kept) {
+            (Some(true), Some(kept)) if !disabled => {
+                let text = format!("{}, although `blocked: true`", kept.text());
+                self.warn(kept.code(), &address, text).at(&declared.origin);
+                None
+            }
+            (Some(blocked), _) => Some(!blocked),
+            // What our own off-boarding disabled, being declared enables.
+            (None, _) if disabled && by_us => Some(true),
+            (None, _) if disabled => {
+                let text = "sign-in was blocked by someone else and stays blocked";
+                self.info("blocked-elsewhere", &address, text)
+                    .at(&declared.origin);
+                None
+            }
+            (None, _) => None,
+        }
+    }
+
+    /// Disables a guest for whom nobody vouches, and does nothing after that.
+    fn end_orphan(
+        &mut self,
+        world: World<'_>,
+        declared: &Declared,
+        user: &User,
+        stamp: Stamp,
+        because: Because,
+    ) {
+        let ladder = Ladder {
+            disable: Some(Days(0)),
+            strip: None,
+            delete: None,
+        };
+        let leaving = Leaving {
+            user,
+            key: &declared.key,
+            stamp,
+            reason: "orphaned",
+            because,
+            since: world.now,
+            first: Count::Removal,
+            later: None,
+        };
+        self.descend(world, leaving, ladder);
     }
 
     /// Says that nobody vouches for a guest any more. Returns why to disable, if a rule says so.

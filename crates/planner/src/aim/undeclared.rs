@@ -6,10 +6,11 @@ use super::declared::{begun, elsewhere};
 use super::ending::Leaving;
 use super::{Aim, Fate, World};
 use crate::address::Address;
+use crate::domain::{domain_of, matches_domain};
 use crate::kinds::Object;
 use crate::kinds::guest::user::User;
 use crate::plan::{Because, Count};
-use crate::policy::{Ladder, Reach, domain_of, matches_domain};
+use crate::policy::{Ladder, Reach};
 use crate::stamp::{Mark, Reading, Stamp};
 use crate::time::days_after;
 

@@ -243,7 +243,7 @@ guests:
     let rules = format!("{GROUPS}lifecycle: {{pending: {{remind: 14d, delete: 60d}}}}\n");
     insta::assert_snapshot!(tenant.planned(guests, &rules, "2026-05-02"), @r#"
     ~ guest bob@contoso.example: revoke sessions              blocked (guests/all.yaml:3)
-    ~ guest bob@contoso.example                               guests/all.yaml:3
+    ~ guest bob@contoso.example                               blocked (guests/all.yaml:3)
         accountEnabled  true → false
     - guest late@contoso.example                              the invitation was never redeemed (lifecycle.pending.delete)
     ~ guest joan@contoso.example: send the invitation again   invited 2026-01-10, not redeemed (lifecycle.pending.remind)

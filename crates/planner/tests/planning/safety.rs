@@ -22,7 +22,7 @@ fn ours(id: &str, mail: &str) -> serde_json::Value {
 fn steps(plan: &Plan) -> Vec<String> {
     plan.steps
         .iter()
-        .map(|step| guestlist_planner::render::title(step))
+        .map(guestlist_planner::render::title)
         .collect()
 }
 

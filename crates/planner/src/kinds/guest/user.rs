@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use super::{Guest, PROFILE};
 use crate::address::ObjectId;
-use crate::policy::address;
+use crate::domain::normal;
 use crate::request::{Read, encode, literal};
 use crate::snapshot::Topic;
 use crate::stamp::{Reading, Stamp};
@@ -164,14 +164,14 @@ impl User {
         let mut all: BTreeSet<_> = self
             .other_addresses
             .iter()
-            .map(|text| address(text))
+            .map(|text| normal(text))
             .collect();
         match &self.mail {
-            Some(mail) => drop(all.insert(address(mail))),
-            None => all.extend(external_name(self.sign_in_name()).map(|name| address(&name))),
+            Some(mail) => drop(all.insert(normal(mail))),
+            None => all.extend(external_name(self.sign_in_name()).map(|name| normal(&name))),
         }
         if !self.is_external() {
-            all.insert(address(&self.user_principal_name));
+            all.insert(normal(&self.user_principal_name));
         }
         all.remove("");
         all
@@ -185,14 +185,14 @@ impl User {
     /// Returns whether this is whom `scope.protected` means: by any address or name, old or new, or
     /// by id. Naming too many is better than missing one.
     pub fn is_named(&self, text: &str) -> bool {
-        let wanted = address(text);
+        let wanted = normal(text);
         let names = [
             Some(self.id.clone()),
             Some(self.user_principal_name.clone()),
             external_name(self.sign_in_name()),
         ];
         self.addresses().contains(&wanted)
-            || names.iter().flatten().any(|name| address(name) == wanted)
+            || names.iter().flatten().any(|name| normal(name) == wanted)
     }
 
     /// Returns the sign-in name; a deleted user's carries the id in front of it.
@@ -229,7 +229,7 @@ impl User {
     /// Returns what people call this user when no file does: the address, else the sign-in name.
     pub fn label(&self) -> String {
         let external = || external_name(self.sign_in_name());
-        address(
+        normal(
             &self
                 .mail
                 .clone()

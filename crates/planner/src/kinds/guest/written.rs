@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, de};
 
 use super::{Invitation, PROFILE, Property};
+use crate::domain;
 use crate::load::{Checker, Origin};
 use crate::policy::{self, Permission, Policy, Repoint};
 use crate::time::{Until, days_after};
@@ -146,9 +147,9 @@ impl Declared {
         let sponsors = written.sponsors.map(|names| sponsors(names, node, check));
         let formerly = written
             .formerly
-            .map(|old| policy::address(&address(old, node, "formerly", check)));
+            .map(|old| domain::normal(&address(old, node, "formerly", check)));
         Some(Self {
-            key: policy::address(&mail),
+            key: domain::normal(&mail),
             mail,
             profile,
             sponsors,
@@ -190,7 +191,7 @@ impl Declared {
             .sponsors
             .iter()
             .flatten()
-            .any(|name| policy::address(name) == self.key)
+            .any(|name| domain::normal(name) == self.key)
         {
             check.at(node, "sponsors", "a guest cannot vouch for itself");
         }
@@ -215,7 +216,7 @@ impl Declared {
         let allowed = rules.redirect_hosts.as_ref().is_none_or(|hosts| {
             hosts
                 .iter()
-                .any(|allowed| Some(policy::domain(allowed)) == host)
+                .any(|allowed| Some(domain::domain(allowed)) == host)
         });
         if host.is_none() || !allowed {
             let text = format!(
@@ -225,7 +226,7 @@ impl Declared {
             check.path(node, &["invitation".into(), "redirectUrl".into()], text);
         }
         if let Some(old) = &self.formerly {
-            let same = policy::domain_of(old) == policy::domain_of(&self.key);
+            let same = domain::domain_of(old) == domain::domain_of(&self.key);
             if !same && policy.requirements.repoint != Repoint::AnyDomain {
                 check.at(node, "formerly", format!("`{old}` is of another domain; only `requirements.repoint: anyDomain` allows that"));
             }
@@ -259,11 +260,11 @@ impl Declared {
     }
 
     fn comes_from(&self, domains: &policy::Domains, node: &Node, check: &mut Checker<'_>) {
-        let domain = policy::domain_of(&self.key);
+        let domain = domain::domain_of(&self.key);
         let hit = |patterns: &[String]| {
             patterns
                 .iter()
-                .any(|pattern| policy::matches_domain(pattern, &domain))
+                .any(|pattern| domain::matches_domain(pattern, &domain))
         };
         if hit(&domains.block) {
             check.at(
@@ -456,7 +457,7 @@ fn host(url: &str) -> Option<String> {
     let plain = !authority.is_empty()
         && !authority.contains(['@', '%'])
         && !url.chars().any(|c| c.is_whitespace() || c.is_control());
-    plain.then(|| policy::domain(authority.split(':').next().unwrap_or(authority)))
+    plain.then(|| domain::domain(authority.split(':').next().unwrap_or(authority)))
 }
 
 #[cfg(test)]

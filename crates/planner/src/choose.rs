@@ -1,0 +1,117 @@
+//! Which of the steps this run is about: one guest's, those approved, those the limit on
+//! invitations leaves room for. What depends on a step that is left out is left out with it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::address::Address;
+use crate::finding::{Finding, Severity};
+use crate::kinds::{Change, Object, Stage};
+use crate::plan::Step;
+
+/// Leaves invitations above the limit, and what depends on them, for the next run.
+pub(crate) fn hold_back(steps: &mut Vec<Step>, findings: &mut Vec<Finding>, limit: usize) -> usize {
+    let mut kept = 0;
+    let mut held: BTreeSet<Address> = BTreeSet::new();
+    let mut acts: BTreeMap<Address, ()> = BTreeMap::new();
+    for step in steps.iter().filter(|step| step.invites()) {
+        if kept < limit {
+            kept += 1;
+        } else if matches!(step.change, Change::Create { .. }) {
+            held.insert(step.address.clone());
+        } else {
+            acts.insert(step.address.clone(), ());
+        }
+    }
+    let before = steps.len();
+    steps.retain(|step| {
+        let waits = held.contains(&step.address)
+            || step.change.object().refs().iter().any(|r| held.contains(r));
+        let waits_to_act = step.invites() && acts.contains_key(&step.address);
+        !(waits || waits_to_act)
+    });
+    let invitations = held.len() + acts.len();
+    if invitations > 0 {
+        findings.push(Finding {
+            severity: Severity::Info,
+            code: "invitations-held-back".to_owned(),
+            about: None,
+            text: format!("{invitations} more invitations are left for the next run: `limits.invitations.count` is {limit}"),
+            hint: None,
+            origin: None,
+        });
+    }
+    before - steps.len()
+}
+
+/// Keeps one guest's steps, and the creation of groups that the guest joins.
+pub(crate) fn restrict(steps: &mut Vec<Step>, findings: &mut Vec<Finding>, only: &str) {
+    let is_its = |object: &Object| object.guest() == Some(only);
+    let joined: BTreeSet<_> = steps
+        .iter()
+        .map(|step| step.change.object())
+        .filter(|object| is_its(object))
+        .flat_map(Object::refs)
+        .collect();
+    let made = |step: &Step| {
+        matches!(step.change, Change::Create { .. }) && joined.contains(&step.address)
+    };
+    steps.retain(|step| is_its(step.change.object()) || made(step));
+    let concerns = |about: &Address| about.key.split(" / ").any(|part| part == only);
+    findings.retain(|finding| finding.about.as_ref().is_none_or(concerns));
+}
+
+/// Leaves out what an account would be given under its new address while it still has the old one.
+pub(crate) fn not_handed_over(all: &[Step], steps: &mut Vec<Step>) {
+    let handed = |steps: &[Step]| {
+        steps
+            .iter()
+            .filter(|step| step.hands_over())
+            .map(|step| step.address.clone())
+            .collect::<BTreeSet<_>>()
+    };
+    let waiting: BTreeSet<_> = handed(all).difference(&handed(steps)).cloned().collect();
+    let waits = |step: &Step| {
+        step.change
+            .object()
+            .guest()
+            .is_some_and(|guest| waiting.contains(&Address::guest(guest)))
+    };
+    steps.retain(|step| step.stage < Stage::Admit || !waits(step));
+}
+
+/// Says which approved steps are not executed because their ground has shifted, as a text diff
+/// from what was approved to what would be done now. A step that is wanted no more is done
+/// already; what is new is never executed.
+pub(crate) fn left_out(approved: &[Step], fresh: &[Step]) -> Vec<Finding> {
+    let verb = |step: &Step| std::mem::discriminant(&step.change);
+    let deed = |step: &Step| match &step.change {
+        Change::Act { action, .. } => Some(*action),
+        _ => None,
+    };
+    let open = approved
+        .iter()
+        .filter(|step| !fresh.iter().any(|other| step.is(other)));
+    open.filter_map(|step| {
+        let now = fresh.iter().find(|other| {
+            other.address == step.address && verb(other) == verb(step) && deed(other) == deed(step)
+        })?;
+        Some(Finding {
+            severity: Severity::Error,
+            code: "left-out".to_owned(),
+            about: Some(step.address.clone()),
+            text: "is not changed: what is there differs from what was approved".to_owned(),
+            hint: Some(difference(step, now)),
+            origin: None,
+        })
+    })
+    .collect()
+}
+
+fn difference(approved: &Step, now: &Step) -> String {
+    let text = |step: &Step| serde_json::to_string_pretty(&step.change).unwrap_or_default();
+    let (approved, now) = (text(approved), text(now));
+    similar::TextDiff::from_lines(&approved, &now)
+        .unified_diff()
+        .context_radius(0)
+        .to_string()
+}
