@@ -87,7 +87,7 @@ pub(crate) fn make(
 
 /// Refuses to plan for a guest that nobody knows: a typo would look like "nothing to do".
 fn known(only: &str, config: &Config, snapshot: &Snapshot) -> Result<(), Failure> {
-    let only = only.to_lowercase();
+    let only = guestlist_planner::domain::normal(only);
     let is_known = config.desired.guests.contains_key(&only)
         || snapshot
             .users

@@ -428,7 +428,7 @@ fn references(desired: &Desired, sections: &BTreeMap<String, Node>, check: &mut 
         let Some(Value::Text(mail)) = node.get("mail").map(|mail| &mail.value) else {
             continue;
         };
-        let Some(guest) = desired.guests.get(&mail.to_lowercase()) else {
+        let Some(guest) = desired.guests.get(&crate::domain::normal(mail)) else {
             continue;
         };
         for (index, item) in node

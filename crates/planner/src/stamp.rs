@@ -37,6 +37,8 @@ pub enum Mark {
     Reset,
     /// When the guest was reminded of the invitation.
     Reminded,
+    /// Who had blocked sign-in before off-boarding began, if not we.
+    Blocked,
     /// When we took the guest on with an invitation not redeemed.
     Pending,
 }
@@ -49,6 +51,7 @@ impl Mark {
             Self::Repoint => "repoint",
             Self::Reset => "reset",
             Self::Reminded => "reminded",
+            Self::Blocked => "blocked",
             Self::Pending => "pending",
         }
     }
@@ -132,6 +135,13 @@ impl Stamp {
             owner: owner.to_owned(),
             ..self
         }
+    }
+
+    /// Returns the stamp as it is while nothing is being ended.
+    pub fn settled(self) -> Self {
+        self.without(Mark::Offboarding)
+            .without(Mark::Reason)
+            .without(Mark::Blocked)
     }
 
     /// Returns the text to write at `now`.

@@ -55,6 +55,7 @@ pub async fn apply(
         progress,
         fresh: BTreeSet::new(),
         ends: BTreeMap::new(),
+        not_handed: BTreeSet::new(),
         invited: false,
         barred: None,
         stopped: None,
@@ -83,6 +84,8 @@ struct Run<'a> {
     fresh: BTreeSet<String>,
     /// How each step ended, by its place in the plan.
     ends: BTreeMap<usize, Outcome>,
+    /// Guests whose account should have a new address by now and does not: they are given nothing.
+    not_handed: BTreeSet<String>,
     /// Whether Graph accepted an invitation in this run.
     invited: bool,
     /// Why no more invitations are sent, if so.
@@ -126,6 +129,11 @@ impl Run<'_> {
     }
 
     fn end(&mut self, place: usize, outcome: Outcome) {
+        let step = &self.steps[place];
+        if step.hands_over() && outcome != Outcome::Done {
+            self.not_handed
+                .extend(step.change.object().guest().map(str::to_owned));
+        }
         (self.progress)(&self.steps[place], &outcome);
         self.ends.insert(place, outcome);
     }
@@ -197,7 +205,9 @@ impl Run<'_> {
         if let Some(missing) = missing {
             return Err(Outcome::Skipped(format!("{missing} is not there")));
         }
-        if self.is_not_handed_over(step) {
+        let guest = step.change.object().guest();
+        if step.stage >= Stage::Admit && guest.is_some_and(|guest| self.not_handed.contains(guest))
+        {
             return Err(Outcome::Skipped(
                 "the account was not handed over".to_owned(),
             ));
@@ -211,21 +221,6 @@ impl Run<'_> {
             Some(why) if is_invitation(&request) => Err(Outcome::Skipped(why.clone())),
             _ => Ok(request),
         }
-    }
-
-    /// Returns whether a step gives something to an account that should have a new address by now
-    /// and does not.
-    fn is_not_handed_over(&self, step: &Step) -> bool {
-        let guest = step.change.object().guest();
-        let failed = self
-            .ends
-            .iter()
-            .filter(|(_, outcome)| **outcome != Outcome::Done)
-            .map(|(place, _)| &self.steps[*place]);
-        step.stage == Stage::Grant
-            && failed
-                .into_iter()
-                .any(|other| other.hands_over() && other.change.object().guest() == guest)
     }
 
     fn finish_chains(&mut self, chains: &mut Vec<Chain>, over: Vec<(usize, Outcome)>) {

@@ -10,7 +10,7 @@ use crate::address::Address;
 use crate::diff::Gone;
 use crate::kinds::guest::user::User;
 use crate::kinds::guest::written::Declared;
-use crate::kinds::{Action, Kind};
+use crate::kinds::{Action, Kind, Object};
 use crate::plan::{Because, Count};
 use crate::stamp::{Mark, Stamp};
 use crate::time::{Days, Until, days_after, first_instant};
@@ -98,7 +98,13 @@ impl Aim {
                 format!("the account of {old} {}", kept.text()),
             );
         }
-        let mut after = wanted(declared, stamp.without(Mark::Repoint), None).over(&before);
+        // One step does it all: nothing of the new entry reaches the account while it has the
+        // old address.
+        let enabled = match self.wanted.remove(&address).map(|wanted| wanted.object) {
+            Some(Object::Guest(guest)) => guest.account_enabled,
+            _ => None,
+        };
+        let mut after = wanted(declared, stamp.without(Mark::Repoint), enabled).over(&before);
         after.mail = Some(declared.mail.clone());
         after.invitation = Some(declared.invitation.clone());
         let text = format!(

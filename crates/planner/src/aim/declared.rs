@@ -109,7 +109,7 @@ impl Aim {
                 .at(&declared.origin);
             return;
         }
-        let clean = stamp.without(Mark::Offboarding).without(Mark::Reason);
+        let clean = stamp.settled();
         let enabled = match declared.blocked {
             Some(true) if world.kept(user).is_some() => None,
             blocked => Some(blocked != Some(true)),
@@ -238,7 +238,7 @@ impl Aim {
             return self.end_orphan(world, declared, user, stamp, because);
         }
         let enabled = self.sign_in(declared, user, &stamp, kept);
-        let mut clean = stamp.without(Mark::Offboarding).without(Mark::Reason);
+        let mut clean = stamp.settled();
         if user.is_pending() && adopting {
             // Deletion counts from when we first saw the invitation.
             clean = clean.marked_now(Mark::Pending);
@@ -268,7 +268,7 @@ impl Aim {
     ) -> Option<bool> {
         let address = Address::guest(&declared.key);
         let disabled = user.account_enabled == Some(false);
-        let by_us = stamp.mark(Mark::Offboarding).is_some();
+        let by_us = stamp.mark(Mark::Offboarding).is_some() && stamp.mark(Mark::Blocked).is_none();
         match (declared.blocked, kept) {
             (Some(true), Some(kept)) if !disabled => {
                 let text = format!("{}, although `blocked: true`", kept.text());
@@ -402,10 +402,7 @@ pub(super) fn wanted(declared: &Declared, stamp: Stamp, enabled: Option<bool>) -
 
 /// Returns another owner's stamp as ours. What the other owner had begun is not ours to finish.
 fn taken_over(stamp: Stamp, world: World<'_>) -> Stamp {
-    stamp
-        .owned_by(world.owner())
-        .without(Mark::Offboarding)
-        .without(Mark::Reason)
+    stamp.owned_by(world.owner()).settled()
 }
 
 /// Returns whether an account carries our stamp already.

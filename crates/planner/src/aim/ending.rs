@@ -166,9 +166,17 @@ impl Aim {
     }
 }
 
-/// Returns the account as it is, marked with when off-boarding begins and why.
+/// Returns the account as it is, marked with when off-boarding begins and why; and whether someone
+/// else had blocked sign-in before, because then being declared again does not unblock it.
 fn marked(before: &Guest, leaving: &Leaving<'_>) -> Guest {
-    let stamp = leaving.stamp.clone().marked_now(Mark::Offboarding);
+    let stamp = leaving.stamp.clone();
+    let by_other = before.account_enabled == Some(false) && stamp.mark(Mark::Offboarding).is_none();
+    let stamp = if by_other {
+        stamp.marked(Mark::Blocked, "elsewhere")
+    } else {
+        stamp
+    };
+    let stamp = stamp.marked_now(Mark::Offboarding);
     Guest {
         stamp: Some(stamp.marked(Mark::Reason, leaving.reason)),
         profile: Default::default(),

@@ -245,6 +245,18 @@ impl Aim {
                 );
             }
         }
+        if world
+            .snapshot
+            .denied
+            .contains("EntitlementManagement.Read.All")
+        {
+            let text = "it could not be read which guests entitlement management governs: it may delete one that is taken on";
+            let finding = self.find(Severity::Warning, "governed-unknown", None, text);
+            finding.hint = Some(
+                "grant EntitlementManagement.Read.All, or write `adopt: true` on the guests"
+                    .to_owned(),
+            );
+        }
         if world.policy.lifecycle.inactive.is_some() {
             let finding = self.find(
                 Severity::Warning,

@@ -378,3 +378,62 @@ fn whoever_holds_power_is_not_asked_to_consent_again() {
     assert_eq!(steps(&plan), [""; 0]);
     assert!(codes(&plan).contains(&"privileged"));
 }
+
+#[test]
+fn what_someone_else_blocked_stays_blocked_when_declared_again() {
+    let blocked = guest(
+        "g1",
+        "bob@contoso.example",
+        json!({ "accountEnabled": false, "onPremisesExtensionAttributes": stamped("") }),
+    );
+    let tenant = Tenant {
+        users: vec![blocked],
+        ..Tenant::default()
+    };
+    let plan = planned(
+        &tenant,
+        "guests: [{mail: bob@contoso.example, expires: 2026-05-01}]",
+        "",
+    );
+    let fields = plan.steps[0].change.fields();
+    let stamp = fields
+        .iter()
+        .find(|field| field.name == "stamp")
+        .unwrap()
+        .to
+        .clone()
+        .unwrap();
+    assert_eq!(
+        stamp,
+        "guestlist owner=sandbox blocked=elsewhere offboarding=now reason=expired"
+    );
+    let mut later = tenant.clone();
+    let stamp = stamped("blocked=elsewhere offboarding=2026-05-02T00:00:00Z reason=expired");
+    later.users[0]["onPremisesExtensionAttributes"] = stamp;
+    let plan = planned(&later, "guests: [{mail: bob@contoso.example}]", "");
+    let fields: Vec<_> = plan.steps[0]
+        .change
+        .fields()
+        .into_iter()
+        .map(|field| field.name)
+        .collect();
+    assert_eq!(fields, ["stamp"]);
+}
+
+#[test]
+fn references_are_checked_for_every_spelling_of_a_guest() {
+    let source = |path: &str, text: &str| guestlist_planner::yaml::Source {
+        path: path.into(),
+        text: text.into(),
+    };
+    let sources = [
+        source(
+            "guests/a.yaml",
+            "guests: [{mail: Eve@m\u{fc}ller.example, groups: [nowhere]}]",
+        ),
+        source("policies/a.yaml", "groups: [{name: a}]"),
+    ];
+    let mistakes =
+        guestlist_planner::load::load(&sources, crate::tenant::instant(NOW)).unwrap_err();
+    assert_eq!(mistakes[0].message, "unknown group `nowhere`");
+}
