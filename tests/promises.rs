@@ -333,3 +333,25 @@ fn promise_12_every_write_has_a_line_before_and_after() {
             .all(|line| line["requestId"].is_string())
     );
 }
+
+#[test]
+fn promise_11_who_could_not_be_disabled_is_not_stripped_either() {
+    let tenant = Tenant::empty();
+    let id = tenant.managed("bob@contoso.example");
+    tenant.sandbox.insert_group(json!({ "displayName": "partners", "mailNickname": "partners", "mailEnabled": false, "securityEnabled": true, "members": [id] }));
+    let guests = "guests: [{mail: bob@contoso.example, expires: 2026-01-31, groups: [partners]}]\n";
+    let repository = repository(guests, "groups: [{name: partners}]\n");
+    let fault = Fault::on("PATCH", "/users/", Act::Answer(Canned::status(403))).times(9);
+    tenant.sandbox.behave(Behaviour {
+        faults: vec![fault],
+        ..Behaviour::default()
+    });
+    let ran = tenant.run(&repository, &["apply", "--yes"]).ends(4);
+    assert!(
+        ran.stdout
+            .contains("an earlier step on this guest was not done"),
+        "{}",
+        ran.stdout
+    );
+    assert_eq!(tenant.members("partners"), [id]);
+}

@@ -140,7 +140,7 @@ impl World {
             let Some(account) = account else { continue };
             let created = (now - SignedDuration::from_hours(24 * 100)).to_string();
             let mut user = json!({
-                "mail": mail(n), "displayName": mail(n), "userType": "Guest", "accountEnabled": account.enabled, "createdDateTime": created,
+                "mail": mail(n), "displayName": mail(n), "userType": "Guest", "accountEnabled": account.enabled, "createdDateTime": created, "signInSessionsValidFromDateTime": created,
                 "externalUserState": if account.pending { "PendingAcceptance" } else { "Accepted" }, "externalUserStateChangeDateTime": created,
                 "onPremisesExtensionAttributes": { "extensionAttribute15": account.stamp },
             });
@@ -470,4 +470,71 @@ fn promise_3_a_plan_with_an_unanswered_read_is_not_made() {
             Ok(())
         })
         .unwrap();
+}
+
+#[test]
+fn promise_11_what_changed_after_the_plan_is_looked_at_again_and_left_alone() {
+    in_runtime(async || {
+        let sandbox = Sandbox::empty(now());
+        sandbox.set_clock(Some(now()));
+        let stamp = json!({ "extensionAttribute15": "guestlist owner=sandbox" });
+        let guest = |mail: &str| {
+            sandbox.insert_user(json!({ "mail": mail, "displayName": mail, "userType": "Guest", "externalUserState": "Accepted", "onPremisesExtensionAttributes": stamp }))
+        };
+        let (changed, promoted, same) = (
+            guest("changed@contoso.example"),
+            guest("promoted@contoso.example"),
+            guest("same@contoso.example"),
+        );
+        let sources = [Source {
+            path: "guests/a.yaml".into(),
+            text: "guests: [{mail: new@contoso.example}]".into(),
+        }];
+        let config = load(&sources, now()).unwrap();
+        let served = Served::new(sandbox.clone()).await;
+        let snapshot = observe(&served.client, &config, now()).await.unwrap();
+        let (plan, ids) = plan(
+            &config,
+            &snapshot,
+            now(),
+            &Request::default(),
+            &Header::default(),
+        );
+        sandbox.edit(&changed, json!({ "department": "Meanwhile" }));
+        sandbox.edit(&promoted, json!({ "userType": "Member" }));
+        sandbox.insert_user(json!({ "mail": "new@contoso.example", "displayName": "New", "userType": "Guest", "externalUserState": "PendingAcceptance" }));
+        let options = Options {
+            stamp: "extensionAttribute15".into(),
+            now: now(),
+            settle: Duration::from_secs(5),
+        };
+        let report = apply(
+            &served.client,
+            &plan,
+            ids,
+            options,
+            &mut Stops(None),
+            &mut |_, _| {},
+        )
+        .await;
+        let enabled = |id: &str| {
+            sandbox.state()["users"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .find(|user| user["id"] == id)
+                .unwrap()["accountEnabled"]
+                .clone()
+        };
+        assert_eq!(
+            (enabled(&changed), enabled(&promoted), enabled(&same)),
+            (json!(true), json!(true), json!(false))
+        );
+        assert_eq!(
+            sandbox.state()["mails"],
+            json!([]),
+            "nobody is invited twice"
+        );
+        assert!(!report.is_complete());
+    });
 }

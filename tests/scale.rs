@@ -6,33 +6,50 @@ use serde_json::json;
 
 use crate::harness::{REAL, Repository, STAMP, Tenant};
 
-/// A tenant and a repository that agree: `guests` guests in five of `groups` groups each.
-fn agreeing(guests: usize, groups: usize) -> (Tenant, Repository) {
+/// A tenant with `guests` guests in five of `groups` groups each, and a repository that says so.
+/// `stamp` is what the guests carry.
+fn agreeing(guests: usize, groups: usize, stamp: Option<&str>) -> (Tenant, Repository) {
     let tenant = Tenant::empty();
     let mut members = vec![Vec::new(); groups];
-    let mut yaml = String::from("guests:\n");
     for guest in 0..guests {
         let mail = format!("g{guest}@contoso.example");
         let id = tenant.sandbox.insert_user(json!({
             "mail": mail, "userType": "Guest", "externalUserState": "Accepted", "displayName": mail,
-            "onPremisesExtensionAttributes": { "extensionAttribute15": STAMP },
+            "onPremisesExtensionAttributes": { "extensionAttribute15": stamp },
         }));
-        let mine: Vec<_> = (0..5).map(|n| (guest + n * 7) % groups).collect();
-        mine.iter()
-            .for_each(|group| members[*group].push(id.clone()));
-        let names: Vec<_> = mine.iter().map(|group| format!("group-{group}")).collect();
-        writeln!(yaml, "  - {{mail: {mail}, groups: [{}]}}", names.join(", ")).unwrap();
+        for group in of(guest, groups) {
+            members[group].push(id.clone());
+        }
     }
-    let mut policies = format!("{REAL}groups:\n");
     for (number, members) in members.into_iter().enumerate() {
         let name = format!("group-{number}");
         tenant.sandbox.insert_group(json!({ "displayName": name, "mailNickname": name, "mailEnabled": false, "securityEnabled": true, "members": members }));
-        writeln!(policies, "  - name: {name}").unwrap();
     }
-    (
-        tenant,
-        Repository::new(&[("guests/all.yaml", &yaml), ("policies/all.yaml", &policies)]),
-    )
+    (tenant, repository(guests, groups))
+}
+
+fn of(guest: usize, groups: usize) -> impl Iterator<Item = usize> {
+    (0..5).map(move |n| (guest + n * 7) % groups)
+}
+
+fn repository(guests: usize, groups: usize) -> Repository {
+    let mut yaml = String::from("guests:\n");
+    for guest in 0..guests {
+        let names: Vec<_> = of(guest, groups)
+            .map(|group| format!("group-{group}"))
+            .collect();
+        writeln!(
+            yaml,
+            "  - {{mail: g{guest}@contoso.example, groups: [{}]}}",
+            names.join(", ")
+        )
+        .unwrap();
+    }
+    let mut policies = format!("{REAL}groups:\n");
+    for number in 0..groups {
+        writeln!(policies, "  - name: group-{number}").unwrap();
+    }
+    Repository::new(&[("guests/all.yaml", &yaml), ("policies/all.yaml", &policies)])
 }
 
 /// HTTP requests, a batch counting as one, and those within batches.
@@ -43,18 +60,47 @@ fn requests(tenant: &Tenant) -> (usize, usize) {
     (outer.len(), inner.len())
 }
 
-#[test]
-fn a_plan_for_a_thousand_guests_reads_pages_not_guests() {
-    let (guests, groups) = (1000, 50);
-    let (tenant, repository) = agreeing(guests, groups);
+/// Plans for a thousand guests and holds the number of requests against pages and groups.
+#[track_caller]
+fn reads_pages(tenant: &Tenant, repository: &Repository, code: i32) {
+    let (guests, groups) = (1000_usize, 50);
     tenant
-        .run(&repository, &["plan", "--detailed-exitcode"])
-        .ends(0);
-    let (http, inner) = requests(&tenant);
+        .run(repository, &["plan", "--detailed-exitcode"])
+        .ends(code);
+    let (http, inner) = requests(tenant);
     let pages = guests.div_ceil(999);
     assert!(http <= 16, "{http} HTTP requests");
     assert!(
         http + inner <= pages + 2 * groups + 20,
+        "{http} HTTP requests with {inner} within batches"
+    );
+}
+
+#[test]
+fn a_plan_for_a_thousand_guests_reads_pages_not_guests() {
+    let (tenant, repository) = agreeing(1000, 50, Some(STAMP));
+    reads_pages(&tenant, &repository, 0);
+}
+
+#[test]
+fn a_plan_that_takes_on_a_thousand_guests_reads_pages_not_guests() {
+    let (tenant, repository) = agreeing(1000, 50, None);
+    reads_pages(&tenant, &repository, 2);
+}
+
+#[test]
+fn a_plan_for_a_thousand_new_guests_reads_pages_not_guests() {
+    let tenant = Tenant::empty();
+    reads_pages(&tenant, &repository(1000, 50), 2);
+}
+
+#[test]
+fn an_apply_for_forty_new_guests_sends_batches() {
+    let tenant = Tenant::empty();
+    tenant.run(&repository(40, 5), &["apply", "--yes"]).ends(0);
+    let (http, inner) = requests(&tenant);
+    assert!(
+        http <= 40,
         "{http} HTTP requests with {inner} within batches"
     );
 }

@@ -1,7 +1,7 @@
 //! Which of the steps this run is about: one guest's, those approved, those the limit on
 //! invitations leaves room for. What depends on a step that is left out is left out with it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::address::Address;
 use crate::finding::{Finding, Severity};
@@ -12,21 +12,21 @@ use crate::plan::Step;
 pub(crate) fn hold_back(steps: &mut Vec<Step>, findings: &mut Vec<Finding>, limit: usize) -> usize {
     let mut kept = 0;
     let mut held: BTreeSet<Address> = BTreeSet::new();
-    let mut acts: BTreeMap<Address, ()> = BTreeMap::new();
+    let mut acts: BTreeSet<Address> = BTreeSet::new();
     for step in steps.iter().filter(|step| step.invites()) {
         if kept < limit {
             kept += 1;
         } else if matches!(step.change, Change::Create { .. }) {
             held.insert(step.address.clone());
         } else {
-            acts.insert(step.address.clone(), ());
+            acts.insert(step.address.clone());
         }
     }
     let before = steps.len();
     steps.retain(|step| {
         let waits = held.contains(&step.address)
             || step.change.object().refs().iter().any(|r| held.contains(r));
-        let waits_to_act = step.invites() && acts.contains_key(&step.address);
+        let waits_to_act = step.invites() && acts.contains(&step.address);
         !(waits || waits_to_act)
     });
     let invitations = held.len() + acts.len();

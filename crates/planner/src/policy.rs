@@ -384,7 +384,8 @@ fn expired_ladder<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Ladder, 
 
 fn undeclared_ladder<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Ladder, D::Error> {
     let ladder = expired_ladder(deserializer)?;
-    if ladder.disable.is_some_and(|days| days > Days(0)) {
+    let rungs = ladder.strip.is_some() || ladder.delete.is_some();
+    if ladder.disable.is_some_and(|days| days > Days(0)) || (rungs && ladder.disable.is_none()) {
         return Err(de::Error::custom(
             "`disable` must be 0d here\nhint: nothing records when a guest left the files before it is disabled; the grace counts from then",
         ));

@@ -24,8 +24,9 @@ pub struct Read {
     pub list: bool,
     /// Whether a 404 is an answer ("there is none") rather than a failure.
     pub may_be_missing: bool,
-    /// Whether the plan can do without it. A refusal (403) is then recorded, and whatever would
-    /// have needed the answer is blocked; any other failure still stops the plan.
+    /// Whether the plan can do without it. That the application may not read it, or the tenant does
+    /// not serve it, is then recorded, and whatever would have needed the answer is blocked; any
+    /// other failure still stops the plan.
     pub optional: bool,
     /// The least application permission that the read needs, for messages.
     pub permission: &'static str,
@@ -80,7 +81,7 @@ pub enum Answer {
     Items(Vec<Value>),
     /// There is no such object (only where the read said that this may be).
     Missing,
-    /// The application may not read this (only where the read was optional).
+    /// It is not to be had (only where the read was optional).
     Denied,
 }
 

@@ -19,6 +19,10 @@ use crate::request::{Answer, Read, literal};
 /// The version of the file format. A reader refuses a newer one.
 pub const FORMAT: u32 = 1;
 
+/// From how many addresses on it costs less to read everybody than to look each address up. Who
+/// is about to be invited is looked up once more all the same.
+const MANY: usize = 150;
+
 /// What a read is about, for whoever takes in its answer.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Topic {
@@ -28,6 +32,8 @@ pub enum Topic {
     Users,
     /// All deleted users.
     DeletedUsers,
+    /// Everybody who is no guest.
+    AllMembers,
     /// Whoever holds some addresses.
     LookedUpUsers,
     /// Users and groups that files refer to.
@@ -81,8 +87,8 @@ pub struct Snapshot {
     pub governed: BTreeSet<ObjectId>,
     /// Reads that are answered, by path.
     done: BTreeSet<String>,
-    /// Permissions whose lack left an optional read unanswered.
-    pub denied: BTreeSet<String>,
+    /// Optional reads that were not to be had, by path.
+    denied: BTreeSet<String>,
 }
 
 /// An answer that cannot be taken in.
@@ -149,7 +155,12 @@ impl Snapshot {
     /// sponsors of guests.
     fn doubtful(&self, desired: &Desired, policy: &Policy) -> Vec<Read> {
         let matching = Matching::new(self, desired, policy);
-        let mut reads = user::lookups(matching.doubtful(desired).iter().map(String::as_str));
+        let doubtful = matching.doubtful(desired);
+        let mut reads = if doubtful.len() > MANY {
+            vec![user::members()]
+        } else {
+            user::lookups(doubtful.iter().map(String::as_str))
+        };
         let sponsors: BTreeSet<_> = self
             .users
             .values()
@@ -170,13 +181,16 @@ impl Snapshot {
         let items = match answer {
             Answer::Items(items) => items,
             Answer::Missing => {
-                if let Some(Topic::Group(id)) = &read.about {
-                    self.groups.missing.insert(id.clone());
+                match &read.about {
+                    Some(Topic::Group(id)) => drop(self.groups.missing.insert(id.clone())),
+                    // No list is not an empty list.
+                    Some(Topic::Governed) => drop(self.denied.insert(read.path.clone())),
+                    _ => {}
                 }
                 Vec::new()
             }
             Answer::Denied => {
-                self.denied.insert(read.permission.to_owned());
+                self.denied.insert(read.path.clone());
                 Vec::new()
             }
         };
@@ -201,7 +215,7 @@ impl Snapshot {
                 }
             }
             // The list of guests knows their sponsors, a look-up does not: the list wins.
-            Some(Topic::LookedUpUsers) => {
+            Some(Topic::LookedUpUsers | Topic::AllMembers) => {
                 for item in items {
                     let user = User::decode(item)?;
                     if self
@@ -279,7 +293,12 @@ impl Snapshot {
     pub fn knows_roles(&self) -> bool {
         role_reads()
             .iter()
-            .all(|read| self.done.contains(&read.path) && !self.denied.contains(read.permission))
+            .all(|read| self.done.contains(&read.path) && !self.denied.contains(&read.path))
+    }
+
+    /// Returns whether it was asked whom entitlement management governs, and not answered.
+    pub fn lacks_governed(&self) -> bool {
+        self.denied.contains(&governed().path)
     }
 
     /// Returns whether an account is of the tenant's own domains: by its address, or by a sign-in
@@ -299,7 +318,7 @@ impl Snapshot {
 }
 
 /// Returns the read of everybody whom entitlement management knows. A tenant without the licence
-/// has no such list: then nobody is governed.
+/// has no such list.
 /// Source: "accessPackageSubject resource type", Graph v1.0.
 fn governed() -> Read {
     let path =

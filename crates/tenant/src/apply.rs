@@ -55,7 +55,7 @@ pub async fn apply(
         progress,
         fresh: BTreeSet::new(),
         ends: BTreeMap::new(),
-        not_handed: BTreeSet::new(),
+        halted: BTreeSet::new(),
         invited: false,
         barred: None,
         stopped: None,
@@ -84,8 +84,9 @@ struct Run<'a> {
     fresh: BTreeSet<String>,
     /// How each step ended, by its place in the plan.
     ends: BTreeMap<usize, Outcome>,
-    /// Guests whose account should have a new address by now and does not: they are given nothing.
-    not_handed: BTreeSet<String>,
+    /// Guests who should be disabled by now, or have a new address, and do not: nothing more is
+    /// done to them.
+    halted: BTreeSet<String>,
     /// Whether Graph accepted an invitation in this run.
     invited: bool,
     /// Why no more invitations are sent, if so.
@@ -130,8 +131,9 @@ impl Run<'_> {
 
     fn end(&mut self, place: usize, outcome: Outcome) {
         let step = &self.steps[place];
-        if step.hands_over() && outcome != Outcome::Done {
-            self.not_handed
+        let blocks = step.stage == Stage::Block && matches!(step.change, Change::Update { .. });
+        if (step.hands_over() || blocks) && outcome != Outcome::Done {
+            self.halted
                 .extend(step.change.object().guest().map(str::to_owned));
         }
         (self.progress)(&self.steps[place], &outcome);
@@ -206,10 +208,9 @@ impl Run<'_> {
             return Err(Outcome::Skipped(format!("{missing} is not there")));
         }
         let guest = step.change.object().guest();
-        if step.stage >= Stage::Admit && guest.is_some_and(|guest| self.not_handed.contains(guest))
-        {
+        if guest.is_some_and(|guest| self.halted.contains(guest)) {
             return Err(Outcome::Skipped(
-                "the account was not handed over".to_owned(),
+                "an earlier step on this guest was not done".to_owned(),
             ));
         }
         let request = self

@@ -241,6 +241,11 @@ impl Error {
         })
     }
 
+    /// Returns whether the tenant does not serve what was asked for, or not in this form.
+    pub(crate) fn is_unserved(&self) -> bool {
+        matches!(self.status(), Some(400 | 404 | 405 | 501))
+    }
+
     /// Returns whether Graph does not know a property of the body, as opposed to disliking its value
     /// because something else has it: then sending the rest would make a second object.
     pub(crate) fn refuses(&self, property: &str) -> bool {

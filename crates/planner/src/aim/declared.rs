@@ -90,6 +90,13 @@ impl Aim {
                 );
             }
         };
+        if self.never_redeemed(world, user, &stamp) {
+            let text = "is deleted and never redeemed the invitation: not brought back (lifecycle.pending.delete)";
+            self.warn("never-redeemed", &address, text)
+                .hint("remove the entry")
+                .at(&declared.origin);
+            return;
+        }
         let by_us = deleted_by_us(world, user, &stamp);
         if !by_us && world.policy.lifecycle.left == Left::Report {
             let when = user.deleted.map_or_else(String::new, |at| {
@@ -102,13 +109,6 @@ impl Aim {
             return;
         }
         let before = user.object(&declared.key, world.stamp());
-        if self.never_redeemed(world, user, &stamp) {
-            let text = "is deleted and never redeemed the invitation: not brought back (lifecycle.pending.delete)";
-            self.warn("never-redeemed", &address, text)
-                .hint("remove the entry")
-                .at(&declared.origin);
-            return;
-        }
         let clean = stamp.settled();
         let enabled = match declared.blocked {
             Some(true) if world.kept(user).is_some() => None,
@@ -136,7 +136,7 @@ impl Aim {
         let address = Address::guest(&declared.key);
         let observed = user.object(&declared.key, world.stamp());
         self.see(Object::Guest(observed.clone()), Some(&user.id));
-        self.managed += 1;
+        self.managed += usize::from(is_ours(world, user));
         let stamp = match Self::take_on(world, declared, user) {
             Ok(stamp) => stamp,
             Err((code, why)) => return self.refuse(declared, code, why),

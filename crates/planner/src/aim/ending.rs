@@ -1,6 +1,6 @@
 //! The end of a guest's time: what is said ahead of it, and the rungs that follow.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::declared::begun;
 use super::guard::Kept;
@@ -101,11 +101,15 @@ impl Aim {
         }
         match begun {
             _ if anew => {
-                let guest = marked(&user.object(key, world.stamp()), &leaving);
+                let before = user.object(key, world.stamp());
+                let guest = marked(&before, &leaving);
+                let revoked = guest.over(&before);
                 self.want(Object::Guest(guest), because.clone(), None);
+                let revoke = Action::RevokeSessions;
+                self.act(revoke, revoked.clone(), revoked, because.clone(), None);
             }
             None if due.disable => self.begin(world, &leaving),
-            Some(begun) if user.sessions_valid_from.is_some_and(|from| from < begun) => {
+            Some(begun) if sessions_outlive(user, begun) => {
                 let guest = user.object(key, world.stamp());
                 let revoke = Action::RevokeSessions;
                 self.act(revoke, guest.clone(), guest, because.clone(), None);
@@ -164,6 +168,14 @@ impl Aim {
         let finding = self.info(code, &Address::guest(leaving.key), text);
         finding.origin = because.origin.clone();
     }
+}
+
+/// Returns whether sessions from before an instant of ours are still good. The tenant's clock may
+/// be behind ours by a little.
+fn sessions_outlive(user: &User, begun: Timestamp) -> bool {
+    let skew = SignedDuration::from_mins(5);
+    user.sessions_valid_from
+        .is_some_and(|from| from.duration_until(begun) > skew)
 }
 
 /// Returns the account as it is, marked with when off-boarding begins and why; and whether someone

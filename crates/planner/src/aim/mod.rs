@@ -245,11 +245,7 @@ impl Aim {
                 );
             }
         }
-        if world
-            .snapshot
-            .denied
-            .contains("EntitlementManagement.Read.All")
-        {
+        if world.snapshot.lacks_governed() {
             let text = "it could not be read which guests entitlement management governs: it may delete one that is taken on";
             let finding = self.find(Severity::Warning, "governed-unknown", None, text);
             finding.hint = Some(

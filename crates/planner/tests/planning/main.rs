@@ -125,6 +125,8 @@ guests:
     error: guest kim@contoso.example: belongs to `others`; `--take-over others` makes it ours (guests/all.yaml:5)
     error: guest liz@contoso.example: carries a stamp in extensionAttribute14, but `tenant.stamp` is extensionAttribute15; `--stamp-was extensionAttribute14` moves it (guests/all.yaml:6)
     warning: guest bob@contoso.example: access ends 2026-05-11 00:00 UTC (guests/all.yaml:7)
+    warning: it could not be read which guests entitlement management governs: it may delete one that is taken on
+      hint: grant EntitlementManagement.Read.All, or write `adopt: true` on the guests
     warning: guest ada@contoso.example: has no sponsor (guests/all.yaml:3)
     info: guest ada@contoso.example: exists already and is taken on: never invited again (guests/all.yaml:3)
     info: guest ada@contoso.example: sign-in was blocked by someone else and stays blocked (guests/all.yaml:3)
@@ -259,7 +261,7 @@ guests:
 }
 
 #[test]
-fn a_role_assignable_group_is_given_only_where_policy_names_it() {
+fn promise_2_a_role_assignable_group_is_given_only_where_policy_names_it() {
     let mut tenant = tenant();
     tenant.groups[1]["isAssignableToRole"] = json!(true);
     let guests = "guests: [{mail: bob@contoso.example, groups: [auditors, partners]}]";

@@ -271,6 +271,7 @@ fn grace_begins_anew_for_another_owner_and_another_reason() {
         steps(&plan),
         [
             "guest bob@contoso.example",
+            "guest bob@contoso.example: revoke sessions",
             "guest ada@contoso.example: invite"
         ]
     );

@@ -67,6 +67,13 @@ impl Tenant {
                     .cloned()
                     .collect(),
             ),
+            Topic::AllMembers => Answer::Items(
+                self.users
+                    .iter()
+                    .filter(|user| user["userType"] == "Member")
+                    .cloned()
+                    .collect(),
+            ),
             Topic::LookedUpUsers | Topic::Principals => {
                 let found = self.users.iter().filter(|user| {
                     named(user, "mail") || named(user, "userPrincipalName") || named(user, "id")

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use guestlist_planner::address::Address;
 use guestlist_planner::kinds::guest::user::{self, User};
-use guestlist_planner::kinds::{Change, Object, Stage};
+use guestlist_planner::kinds::{Action, Change, Object, Stage};
 use guestlist_planner::request::{Answer, Read};
 use guestlist_planner::snapshot::Topic;
 use tokio::time::{Duration, Instant};
@@ -16,12 +16,15 @@ use crate::error::Error;
 /// The first and the longest pause between two attempts to read back.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(8));
 
+/// How many ids fit into one filter. Source: "Use the $filter query parameter", Graph.
+const IDS: usize = 15;
+
 impl Run<'_> {
     /// Leaves out the steps of a stage whose ground has shifted since the plan was made.
     pub(super) async fn look_again(&mut self, stage: Stage, places: &[usize]) {
         let checked = match stage {
             Stage::Block | Stage::Strip | Stage::Delete => self.still_the_same(places).await,
-            Stage::Admit => self.still_free(places).await,
+            Stage::Admit => self.still_ready(places).await,
             Stage::Hold | Stage::Grant => Ok(Vec::new()),
         };
         match checked {
@@ -78,15 +81,34 @@ impl Run<'_> {
 
     /// Returns why a guest is not what the plan saw, if so.
     fn shifted(&self, change: &Change<Object>, user: &User) -> Option<String> {
-        let (Change::Update { before, .. } | Change::Delete { before }) = change else {
-            return None;
-        };
-        let Object::Guest(before) = before else {
+        let hands_over = matches!(
+            change,
+            Change::Act {
+                action: Action::Repoint,
+                ..
+            }
+        );
+        let Some(Object::Guest(before)) = change
+            .before()
+            .filter(|_| hands_over || !matches!(change, Change::Act { .. }))
+        else {
             return None;
         };
         let now = user.object(&before.key, &self.options.stamp);
         (now != *before)
             .then(|| "someone else changed the account since the plan was made".to_owned())
+    }
+
+    /// Looks once more before people are brought in.
+    async fn still_ready(&self, places: &[usize]) -> Result<Vec<(usize, String)>, Error> {
+        let handed: Vec<_> = places
+            .iter()
+            .copied()
+            .filter(|place| self.steps[*place].hands_over())
+            .collect();
+        let mut shifted = self.still_free(places).await?;
+        shifted.extend(self.still_the_same(&handed).await?);
+        Ok(shifted)
     }
 
     /// Looks once more for whoever holds an address that is about to be invited: live or deleted,
@@ -100,7 +122,20 @@ impl Run<'_> {
         if invited.is_empty() {
             return Ok(Vec::new());
         }
-        let mut reads = user::lookups(invited.keys().copied());
+        // The tenant may hold a domain as it is written or as punycode.
+        let written =
+            invited
+                .values()
+                .filter_map(|place| match self.steps[*place].change.object() {
+                    Object::Guest(guest) => guest.mail.as_ref().map(|mail| mail.to_lowercase()),
+                    _ => None,
+                });
+        let spellings: BTreeSet<_> = invited
+            .keys()
+            .map(|key| (*key).to_owned())
+            .chain(written)
+            .collect();
+        let mut reads = user::lookups(spellings.iter().map(String::as_str));
         reads.push(user::deleted());
         let found = self.users(reads).await?;
         let why = "somebody holds the address since the plan was made";
@@ -160,7 +195,8 @@ impl Run<'_> {
         let (guests, others): (Vec<_>, Vec<_>) = open
             .iter()
             .partition(|(address, _)| address.kind == "guest");
-        let mut reads = user::lookups(guests.into_iter().map(|(address, _)| address.key.as_str()));
+        let guests: Vec<_> = guests.into_iter().map(|(_, id)| id.as_str()).collect();
+        let mut reads: Vec<_> = guests.chunks(IDS).map(user::listed).collect();
         reads.extend(others.into_iter().map(|(_, id)| {
             Read::one(format!("/groups/{id}?$select=id"), "Group.Read.All").about(Topic::Groups)
         }));

@@ -65,8 +65,12 @@ impl Pages {
                 self.instead = Some(Answer::Missing);
                 return Ok(());
             }
-            Err(error) if self.read.optional && error.is_denied() => {
-                tracing::debug!(call = call.name, "denied, and done without");
+            Err(error)
+                if self.read.optional
+                    && self.asked.len() == 1
+                    && (error.is_denied() || error.is_unserved()) =>
+            {
+                tracing::info!(call = call.name, %error, "not to be had, and done without");
                 self.instead = Some(Answer::Denied);
                 return Ok(());
             }

@@ -3,6 +3,7 @@
 
 use futures::future::try_join_all;
 use guestlist_planner::request::{Answer, Read};
+use guestlist_planner::snapshot::Topic;
 
 use crate::error::Error;
 
@@ -19,7 +20,7 @@ impl Client {
             let pages = Pages::new(self, index, read)?;
             if is_served_singly(&pages.read.path) {
                 singly.push(pages);
-            } else if is_long(&pages.read.path) {
+            } else if is_long(&pages.read) {
                 groups.push(vec![pages]);
             } else {
                 short.push(pages);
@@ -64,8 +65,14 @@ impl Client {
 }
 
 /// Whether the list is expected to be long, so that its pages had better not wait for others.
-fn is_long(path: &str) -> bool {
-    path.starts_with("/users?") || path.starts_with("/directory/deletedItems")
+fn is_long(read: &Read) -> bool {
+    let long = |topic: &Topic| {
+        matches!(
+            topic,
+            Topic::Users | Topic::DeletedUsers | Topic::AllMembers
+        )
+    };
+    read.about.as_ref().is_some_and(long)
 }
 
 #[cfg(test)]
@@ -144,11 +151,13 @@ mod tests {
                 page(&[], None)
             }
         });
-        let users = Read::list("/users?$count=true&$select=id", "User.Read.All");
+        let users =
+            Read::list("/users?$count=true&$select=id", "User.Read.All").about(Topic::Users);
         let deleted = Read::list(
             "/directory/deletedItems/microsoft.graph.user",
             "User.Read.All",
-        );
+        )
+        .about(Topic::DeletedUsers);
         let policies = Read::list("/identity/conditionalAccess/policies", "Policy.Read.All");
         fake.client()
             .read(vec![group(1), users, deleted, policies, group(2)])
@@ -199,7 +208,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_foreign_next_link_is_never_followed() {
+    async fn promise_8_the_token_never_follows_a_foreign_next_link() {
         for link in [
             "https://evil.example/root/v1.0/users",
             "//evil.example/x",
@@ -310,14 +319,18 @@ mod tests {
             )
         };
         let optional = || vec![group(1).optional()];
-        for said in [denied(), premium(400), premium(403)] {
+        let unserved = |status| Said::json(status, json!({ "error": { "code": "BadRequest" } }));
+        for said in [
+            denied(),
+            premium(400),
+            premium(403),
+            unserved(400),
+            unserved(404),
+            unserved(501),
+        ] {
             assert_eq!(read(said, optional()).await.unwrap()[0].1, Answer::Denied);
         }
-        for said in [
-            Said::html(403),
-            Said::json(400, json!({ "error": { "code": "BadRequest" } })),
-            Said::html(500),
-        ] {
+        for said in [Said::html(403), Said::html(500)] {
             assert!(read(said, optional()).await.is_err());
         }
         assert!(read(denied(), vec![group(1)]).await.is_err());

@@ -2,13 +2,11 @@
 //! that means "already so" as done. Which to send, and when, was decided before.
 
 use std::fmt;
-use std::time::Duration;
 
 use futures::future::join_all;
 use guestlist_planner::request::{Already, Request};
 use reqwest::Method;
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
 use crate::error::Error;
 use crate::throttle::Safety;
@@ -16,9 +14,6 @@ use crate::throttle::Safety;
 use super::answer::{Answered, Body};
 use super::reference::completed;
 use super::{BATCH, Call, Client, VERSION};
-
-const FIRST_PAUSE: Duration = Duration::from_secs(2);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// The answer to a write that is done.
 #[derive(Clone, PartialEq)]
@@ -79,29 +74,6 @@ impl Client {
             open = again;
         }
         done.into_iter().flatten().collect()
-    }
-
-    /// Sends a write about an object that this run created, again and again until `deadline`
-    /// while Graph answers that it does not know the object yet: replicas differ for minutes.
-    pub async fn write_settling(
-        &self,
-        request: Request,
-        deadline: Instant,
-    ) -> Result<Reply, Error> {
-        let mut pause = FIRST_PAUSE;
-        loop {
-            let mut results = self.write(vec![request.clone()]).await;
-            let result = results.pop().expect("one request has one result");
-            let left = deadline.saturating_duration_since(Instant::now());
-            match result {
-                Err(error) if error.is_not_yet() && !left.is_zero() => {
-                    tracing::debug!(%error, "not there yet");
-                    tokio::time::sleep(pause.min(left)).await;
-                    pause = (pause * 2).min(LONGEST_PAUSE);
-                }
-                result => return result,
-            }
-        }
     }
 
     /// Sends writes, each in the form it has, and returns their answers in order.
@@ -406,36 +378,6 @@ mod tests {
             only(&fake, request()).await.unwrap_err();
             assert_eq!(fake.seen().len(), 1);
         }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_is_not_there_yet_is_written_again_until_the_deadline() {
-        let unknown = || fault(400, "Not a valid reference update");
-        let fake = Fake::new(move |seen| if seen.nth <= 3 { unknown() } else { done() });
-        let start = Instant::now();
-        let patience = Duration::from_secs(60);
-        fake.client()
-            .write_settling(link(), start + patience)
-            .await
-            .unwrap();
-        assert_eq!(start.elapsed().as_secs(), 2 + 4 + 8);
-
-        let fake = Fake::new(move |_| unknown());
-        let start = Instant::now();
-        let error = fake
-            .client()
-            .write_settling(link(), start + patience)
-            .await
-            .unwrap_err();
-        assert!(error.is_not_yet());
-        assert_eq!(start.elapsed(), patience);
-
-        let fake = Fake::new(|_| fault(403, "no"));
-        fake.client()
-            .write_settling(link(), Instant::now() + patience)
-            .await
-            .unwrap_err();
-        assert_eq!(fake.seen().len(), 1);
     }
 
     #[tokio::test(start_paused = true)]

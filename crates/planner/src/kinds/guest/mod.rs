@@ -189,8 +189,7 @@ impl Guest {
                 body.insert(name.clone(), json!(value));
             }
         }
-        if let Some(before) = before.filter(|before| before.mail != self.mail) {
-            debug_assert!(before.key == self.key || before.mail.is_some());
+        if before.is_some_and(|before| before.mail != self.mail) {
             body.insert("mail".into(), json!(self.mail));
         }
         if let Some(enabled) = self
@@ -199,14 +198,16 @@ impl Guest {
         {
             body.insert("accountEnabled".into(), json!(enabled));
         }
-        if let Some(stamp) = self
-            .stamp
-            .as_ref()
-            .filter(|_| before.and_then(|b| b.stamp.as_ref()) != self.stamp.as_ref())
-        {
-            let mut attributes = Map::new();
-            attributes.insert(cx.stamp.to_owned(), json!(stamp.at(cx.now)));
-            attributes.extend(self.clears.iter().map(|old| (old.clone(), Value::Null)));
+        let mut attributes = Map::new();
+        if before.and_then(|before| before.stamp.as_ref()) != self.stamp.as_ref() {
+            let text = self
+                .stamp
+                .as_ref()
+                .map(|stamp| (cx.stamp.to_owned(), json!(stamp.at(cx.now))));
+            attributes.extend(text);
+        }
+        attributes.extend(self.clears.iter().map(|old| (old.clone(), Value::Null)));
+        if !attributes.is_empty() {
             body.insert(
                 "onPremisesExtensionAttributes".into(),
                 Value::Object(attributes),

@@ -153,7 +153,7 @@ impl User {
             && self.creation_type.as_deref() != Some("LocalAccount")
     }
 
-    /// Returns whether the invitation was redeemed; `None` if Graph does not say.
+    /// Returns whether an invitation waits to be redeemed. Unknown is no.
     pub fn is_pending(&self) -> bool {
         self.external_user_state.as_deref() == Some("PendingAcceptance")
     }
@@ -179,7 +179,9 @@ impl User {
 
     /// Returns whether the sign-in name is that of somebody invited from elsewhere.
     pub fn is_external(&self) -> bool {
-        self.user_principal_name.contains("#EXT#")
+        self.user_principal_name
+            .to_ascii_uppercase()
+            .contains(EXTERNAL)
     }
 
     /// Returns whether this is whom `scope.protected` means: by any address or name, old or new, or
@@ -262,9 +264,13 @@ fn other_addresses(item: &Value) -> BTreeSet<String> {
 /// no underscore, so the last one stands for the `@`.
 /// Source: "Troubleshoot B2B collaboration", Entra External ID.
 fn external_name(name: &str) -> Option<String> {
-    let (local, domain) = name.split_once("#EXT#")?.0.rsplit_once('_')?;
+    let end = name.to_ascii_uppercase().find(EXTERNAL)?;
+    let (local, domain) = name.get(..end)?.rsplit_once('_')?;
     (!local.is_empty() && domain.contains('.')).then(|| format!("{local}@{domain}"))
 }
+
+/// What stands in the sign-in name of whoever was invited from elsewhere; in any case of letters.
+const EXTERNAL: &str = "#EXT#";
 
 /// Everything of a user that we decide by. Exactly these properties are asked for: what is not
 /// selected reads as null. Source: "List users", Graph v1.0.
@@ -288,6 +294,25 @@ pub(crate) fn reads() -> [Read; 2] {
         Read::list(guests, "User.Read.All").about(Topic::Users),
         deleted(),
     ]
+}
+
+/// Returns the read of everybody who is no guest, with the properties that tell whom an address
+/// means.
+pub(crate) fn members() -> Read {
+    let select = "$select=id,userPrincipalName,mail,otherMails,proxyAddresses,identities,userType,accountEnabled";
+    let path = format!("/users?$filter=userType%20eq%20%27Member%27&{select}&$top=999");
+    Read::list(path, "User.Read.All").about(Topic::AllMembers)
+}
+
+/// Returns the read of these users, by list: whether lists show them yet.
+pub fn listed(ids: &[&str]) -> Read {
+    let clauses = ids.iter().map(|id| format!("id%20eq%20{}", literal(id)));
+    let filter = clauses.collect::<Vec<_>>().join("%20or%20");
+    Read::list(
+        format!("/users?$filter={filter}&$select=id"),
+        "User.Read.All",
+    )
+    .about(Topic::LookedUpUsers)
 }
 
 /// Returns the read of all deleted users that can be restored.
