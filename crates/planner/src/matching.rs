@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
+
 use crate::address::ObjectId;
 use crate::domain::domain_of;
 use crate::kinds::guest::user::User;
@@ -75,6 +77,32 @@ impl<'a> Matching<'a> {
             .values()
             .filter(|guest| !guest.adopt)
             .any(|guest| matches!(self.of(&guest.key), Match::Live(id) if unstamped(id)))
+    }
+
+    /// Returns the guests of ours whose time is over, or whom no file declares any more.
+    pub fn leaving(&self, desired: &Desired, policy: &Policy, now: Timestamp) -> Vec<&'a User> {
+        let zone = &policy.tenant.time_zone;
+        let over = desired.guests.values().filter(|guest| {
+            guest
+                .expires
+                .is_some_and(|expires| expires.end(zone) <= now)
+        });
+        let over: BTreeSet<_> = over
+            .filter_map(|guest| match self.of(&guest.key) {
+                Match::Live(id) => Some(id.as_str()),
+                _ => None,
+            })
+            .collect();
+        let ours = |user: &&User| matches!(user.stamp(self.stamp), Reading::Stamp(stamp) if stamp.owner == self.owner);
+        let guests = self
+            .snapshot
+            .users
+            .values()
+            .filter(|user| user.is_guest())
+            .filter(ours);
+        guests
+            .filter(|user| over.contains(user.id.as_str()) || !self.is_claimed(&user.id))
+            .collect()
     }
 
     /// Returns whether any declared address may mean this account.

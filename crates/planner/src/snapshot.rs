@@ -54,6 +54,8 @@ pub enum Topic {
     RoleDefinitions,
     /// Whom entitlement management governs.
     Governed,
+    /// What a guest is a member of.
+    Holds(ObjectId),
 }
 
 /// The state of a tenant at one instant.
@@ -85,6 +87,9 @@ pub struct Snapshot {
     /// Users whom entitlement management governs, as far as that was needed and could be read.
     #[serde(default)]
     pub governed: BTreeSet<ObjectId>,
+    /// What guests are members of whose access ends: ids and names, as far as that could be read.
+    #[serde(default)]
+    pub holds: BTreeMap<ObjectId, BTreeMap<ObjectId, String>>,
     /// Reads that are answered, by path.
     done: BTreeSet<String>,
     /// Optional reads that were not to be had, by path.
@@ -112,6 +117,7 @@ impl Snapshot {
             role_assignments: BTreeSet::new(),
             roles: BTreeMap::new(),
             governed: BTreeSet::new(),
+            holds: BTreeMap::new(),
             done: BTreeSet::new(),
             denied: BTreeSet::new(),
         }
@@ -173,7 +179,24 @@ impl Snapshot {
         if matching.adopts(desired) {
             reads.push(governed());
         }
+        let leaving = matching.leaving(desired, policy, self.taken);
+        reads.extend(
+            leaving
+                .into_iter()
+                .filter(|user| self.may_lose(user))
+                .map(holds),
+        );
         reads
+    }
+
+    /// Returns whether a guest whose access ends still has some: later, nothing is left to list.
+    fn may_lose(&self, user: &User) -> bool {
+        user.account_enabled != Some(false)
+            || self
+                .groups
+                .members
+                .values()
+                .any(|members| members.contains(&user.id))
     }
 
     /// Takes in an answer.
@@ -269,6 +292,14 @@ impl Snapshot {
                 self.governed
                     .extend(governed.filter_map(|item| text(item, "objectId")));
             }
+            Some(Topic::Holds(id)) => {
+                let held = items
+                    .iter()
+                    .filter_map(|item| text(item, "id").map(|id| (id, item)));
+                let named =
+                    held.map(|(id, item)| (id.clone(), text(item, "displayName").unwrap_or(id)));
+                self.holds.insert(id.clone(), named.collect());
+            }
             None => {}
         }
         Ok(())
@@ -330,6 +361,14 @@ fn governed() -> Read {
         may_be_missing: true,
         ..read
     }
+}
+
+/// Returns the read of what a guest is a member of, directly.
+fn holds(user: &User) -> Read {
+    let path = format!("/users/{}/memberOf", user.id);
+    Read::list(path, "GroupMember.Read.All")
+        .optional()
+        .about(Topic::Holds(user.id.clone()))
 }
 
 fn role_reads() -> [Read; 3] {

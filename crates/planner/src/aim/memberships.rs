@@ -1,6 +1,8 @@
 //! Direct memberships of guests in declared groups. Memberships of people who are no guests are
 //! never looked at.
 
+use std::collections::BTreeSet;
+
 use super::declared::elsewhere;
 use super::{Aim, Fate, World};
 use crate::address::Address;
@@ -33,6 +35,44 @@ impl Aim {
                 self.members(world, group, seen);
             }
             self.grants(world, group, seen);
+        }
+    }
+
+    /// Lists what a guest keeps whose access ends: groups that no file declares are nobody's here.
+    pub(super) fn kept_memberships(&mut self, world: World<'_>) {
+        let declared = world
+            .desired
+            .groups
+            .values()
+            .filter(|group| group.rule.is_none());
+        let ours: BTreeSet<_> = declared
+            .filter_map(|group| {
+                self.ids
+                    .get(&Address::group(&group.name))
+                    .map(str::to_owned)
+            })
+            .collect();
+        for (id, held) in &world.snapshot.holds {
+            let Some(key) = self
+                .keys
+                .get(id)
+                .filter(|key| self.fates.get(*key).is_some_and(|fate| !fate.grant))
+                .cloned()
+            else {
+                continue;
+            };
+            let names: Vec<_> = held
+                .iter()
+                .filter(|(id, _)| !ours.contains(*id))
+                .map(|(_, name)| name.as_str())
+                .collect();
+            if !names.is_empty() {
+                let text = format!(
+                    "stays a member of {}: not declared, so not taken",
+                    names.join(", ")
+                );
+                self.info("held", &Address::guest(&key), text);
+            }
         }
     }
 

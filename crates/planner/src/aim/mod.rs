@@ -122,6 +122,7 @@ pub(crate) fn aim(config: &Config, snapshot: &Snapshot, now: Timestamp, request:
     aim.undeclared(world);
     aim.sponsors(world);
     aim.memberships(world);
+    aim.kept_memberships(world);
     aim.unread();
     aim.count();
     aim

@@ -81,6 +81,14 @@ impl Tenant {
                 Answer::Items(found.cloned().collect())
             }
             Topic::Governed => Answer::Missing,
+            Topic::Holds(id) => {
+                let holds = |group: &&Value| {
+                    group["members"]
+                        .as_array()
+                        .is_some_and(|members| members.contains(&json!(id)))
+                };
+                Answer::Items(self.groups.iter().filter(holds).cloned().collect())
+            }
             Topic::Groups if !read.list => Answer::Missing,
             Topic::Groups => Answer::Items(
                 self.groups
