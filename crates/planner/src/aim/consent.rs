@@ -3,7 +3,7 @@
 
 use super::declared::{is_ours, wanted};
 use super::guard::Kept;
-use super::{Aim, World};
+use super::{Aim, Present, World};
 use jiff::Timestamp;
 
 use crate::address::Address;
@@ -21,27 +21,21 @@ const PENDING_WARN: Days = Days(14);
 impl Aim {
     /// Asks what has to be asked. `stamp` is the one that this run leaves behind; the marks of what
     /// is asked are added to it.
-    pub(super) fn ask(
-        &mut self,
-        world: World<'_>,
-        declared: &Declared,
-        user: &User,
-        stamp: Stamp,
-        kept: Option<&Kept>,
-    ) {
+    pub(super) fn ask(&mut self, who: Present<'_>, stamp: Stamp) {
+        let Present { declared, user, .. } = who;
         let handed = stamp.mark(Mark::Repoint).is_some()
             || declared
                 .formerly
                 .as_ref()
                 .is_some_and(|old| user.label() == *old);
         if handed {
-            self.repoint(world, declared, user, stamp, kept);
+            self.repoint(who, stamp);
         } else if declared.blocked == Some(true) {
             // Whoever may not sign in is not asked to.
         } else if user.is_pending() {
-            self.pending(world, declared, user, stamp, kept);
+            self.pending(who, stamp);
         } else {
-            self.consent(world, declared, user, stamp, kept);
+            self.consent(who, stamp);
         }
     }
 
@@ -76,14 +70,13 @@ impl Aim {
     }
 
     /// Hands the account to the address the guest has now; also finishes what was begun.
-    fn repoint(
-        &mut self,
-        world: World<'_>,
-        declared: &Declared,
-        user: &User,
-        stamp: Stamp,
-        kept: Option<&Kept>,
-    ) {
+    fn repoint(&mut self, who: Present<'_>, stamp: Stamp) {
+        let Present {
+            world,
+            declared,
+            user,
+            kept,
+        } = who;
         let address = Address::guest(&declared.key);
         let old = declared.formerly.clone().unwrap_or_else(|| user.label());
         let before = user.object(&declared.key, world.stamp());
@@ -124,14 +117,13 @@ impl Aim {
     }
 
     /// Asks for consent again where it is older than `redeemedSince`.
-    fn consent(
-        &mut self,
-        world: World<'_>,
-        declared: &Declared,
-        user: &User,
-        stamp: Stamp,
-        kept: Option<&Kept>,
-    ) {
+    fn consent(&mut self, who: Present<'_>, stamp: Stamp) {
+        let Present {
+            world,
+            declared,
+            user,
+            kept,
+        } = who;
         let Some(since) = declared.redeemed_since else {
             return;
         };
@@ -159,14 +151,13 @@ impl Aim {
     }
 
     /// A guest who has not redeemed the invitation.
-    fn pending(
-        &mut self,
-        world: World<'_>,
-        declared: &Declared,
-        user: &User,
-        stamp: Stamp,
-        kept: Option<&Kept>,
-    ) {
+    fn pending(&mut self, who: Present<'_>, stamp: Stamp) {
+        let Present {
+            world,
+            declared,
+            user,
+            kept,
+        } = who;
         if kept.is_none() && is_ours(world, user) && self.never_redeemed(world, user, &stamp) {
             let because =
                 Because::rule("the invitation was never redeemed (lifecycle.pending.delete)");
@@ -181,7 +172,7 @@ impl Aim {
                 },
             );
         } else {
-            self.remind(world, declared, user, stamp, kept);
+            self.remind(who, stamp);
         }
     }
 
@@ -208,14 +199,13 @@ impl Aim {
     }
 
     /// Sends the invitation once more, where that is due and was not done; else says that it waits.
-    pub(super) fn remind(
-        &mut self,
-        world: World<'_>,
-        declared: &Declared,
-        user: &User,
-        stamp: Stamp,
-        kept: Option<&Kept>,
-    ) {
+    pub(super) fn remind(&mut self, who: Present<'_>, stamp: Stamp) {
+        let Present {
+            world,
+            declared,
+            user,
+            kept,
+        } = who;
         let Some(sent) = sent(user) else { return };
         let rule = world.policy.lifecycle.pending.remind;
         if days_after(sent, rule.unwrap_or(PENDING_WARN), world.zone()) > world.now

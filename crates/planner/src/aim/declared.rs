@@ -1,21 +1,22 @@
-//! Guests that a file declares: invite, adopt, keep, end, bring back.
+//! Guests that a file declares and the tenant has: adopt, keep, end. Whoever is not there is in
+//! `absent`.
 
 use jiff::Timestamp;
 
 use super::ending::Leaving;
 use super::guard::Kept;
-use super::{Aim, Fate, World};
+use super::{Aim, Fate, Present, World};
 use crate::address::Address;
 use crate::diff::Drawn;
 use crate::kinds::guest::Guest;
 use crate::kinds::guest::user::User;
 use crate::kinds::guest::written::Declared;
-use crate::kinds::{Action, Change, Kind, Object};
+use crate::kinds::{Action, Change, Object};
 use crate::matching::Match;
 use crate::plan::{Because, Count};
-use crate::policy::{Ladder, Left, Orphaned};
+use crate::policy::{Ladder, Orphaned};
 use crate::stamp::{Mark, Reading, Stamp};
-use crate::time::{Days, days_after, show};
+use crate::time::{Days, show};
 
 impl Aim {
     pub(super) fn declared(&mut self, world: World<'_>) {
@@ -43,95 +44,6 @@ impl Aim {
             .at(&declared.origin);
     }
 
-    fn absent(&mut self, world: World<'_>, declared: &Declared) {
-        let address = Address::guest(&declared.key);
-        if let Some(end) = over(world, declared) {
-            let text = format!("is not invited: the time ended {}", show(end, world.zone()));
-            self.info("over", &address, text)
-                .at(&declared.expires_origin);
-            return;
-        }
-        if declared.formerly.is_some() {
-            let text = "nobody in the tenant has the former address: a new guest is invited";
-            self.warn("formerly-unknown", &address, text)
-                .at(&declared.origin);
-        }
-        let stamp = Stamp::new(world.owner());
-        let mut guest = wanted(declared, stamp, declared.blocked.map(|blocked| !blocked));
-        guest.invitation = Some(declared.invitation.clone());
-        self.mail(declared, &declared.mail);
-        self.want(
-            Object::Guest(guest),
-            Because::written(&declared.origin),
-            None,
-        );
-        self.fate(declared, None, true);
-    }
-
-    fn deleted(&mut self, world: World<'_>, declared: &Declared, user: &User) {
-        let address = Address::guest(&declared.key);
-        if over(world, declared).is_some() {
-            self.info("over", &address, "is deleted, and the time is over")
-                .hint("the entry can be removed")
-                .at(&declared.expires_origin);
-            return;
-        }
-        let stamp = match user.stamp(world.stamp()) {
-            Reading::Stamp(stamp) if stamp.owner == world.owner() => stamp,
-            Reading::Stamp(stamp) if world.request.take_over.as_ref() == Some(&stamp.owner) => {
-                taken_over(stamp, world)
-            }
-            Reading::Empty => Stamp::new(world.owner()),
-            _ => {
-                return self.refuse(
-                    declared,
-                    "foreign-stamp",
-                    "is deleted, and the account belongs to someone else",
-                );
-            }
-        };
-        if self.never_redeemed(world, user, &stamp) {
-            let text = "is deleted and never redeemed the invitation: not brought back (lifecycle.pending.delete)";
-            self.warn("never-redeemed", &address, text)
-                .hint("remove the entry")
-                .at(&declared.origin);
-            return;
-        }
-        let by_us = deleted_by_us(world, user, &stamp);
-        if !by_us && world.policy.lifecycle.left == Left::Report {
-            let when = user.deleted.map_or_else(String::new, |at| {
-                format!(" on {}", at.to_zoned(world.zone().clone()).date())
-            });
-            let text =
-                format!("left the tenant or was deleted by someone else{when}: not invited again");
-            let finding = self.warn("left", &address, text).at(&declared.origin);
-            finding.hint("remove the entry, or bring the guest back with `lifecycle.left: rejoin`; 30 days after the deletion the tenant forgets, and the guest would be invited anew");
-            return;
-        }
-        let before = user.object(&declared.key, world.stamp());
-        let clean = stamp.settled();
-        let enabled = match declared.blocked {
-            Some(true) if world.kept(user).is_some() => None,
-            blocked => Some(blocked != Some(true)),
-        };
-        let after = wanted(declared, clean.clone(), enabled).over(&before);
-        self.ids.bind(address, user.id.clone());
-        let text = if by_us {
-            "declared again; we had deleted it"
-        } else {
-            "declared, and `lifecycle.left` is rejoin"
-        };
-        self.act(
-            Action::Restore,
-            before,
-            after,
-            Because::at(text, &declared.origin),
-            None,
-        );
-        self.fate(declared, Some(user), true);
-        self.remind(world, declared, user, clean, None);
-    }
-
     fn live(&mut self, world: World<'_>, declared: &Declared, user: &User) {
         let address = Address::guest(&declared.key);
         let observed = user.object(&declared.key, world.stamp());
@@ -155,7 +67,13 @@ impl Aim {
             return self.ending(world, declared, user, stamp, end, kept);
         }
         self.fate(declared, Some(user), kept != Some(Kept::Restricted));
-        self.keep(world, declared, user, stamp, kept.as_ref());
+        let who = Present {
+            world,
+            declared,
+            user,
+            kept: kept.as_ref(),
+        };
+        self.keep(who, stamp);
         self.expiring(world, declared);
         if adopting {
             self.info(
@@ -218,14 +136,13 @@ impl Aim {
     }
 
     /// A guest whose time is not over.
-    fn keep(
-        &mut self,
-        world: World<'_>,
-        declared: &Declared,
-        user: &User,
-        stamp: Stamp,
-        kept: Option<&Kept>,
-    ) {
+    fn keep(&mut self, who: Present<'_>, stamp: Stamp) {
+        let Present {
+            world,
+            declared,
+            user,
+            kept,
+        } = who;
         let address = Address::guest(&declared.key);
         if kept == Some(&Kept::Restricted) {
             self.warn("restricted", &address, Kept::Restricted.text())
@@ -233,9 +150,9 @@ impl Aim {
             return;
         }
         let adopting = !is_ours(world, user);
-        let orphan = self.orphan(world, declared, user);
+        let orphan = self.orphan(who);
         if let Some(because) = orphan.filter(|_| kept.is_none() && !adopting) {
-            return self.end_orphan(world, declared, user, stamp, because);
+            return self.end_orphan(who, stamp, because);
         }
         let enabled = self.sign_in(declared, user, &stamp, kept);
         let mut clean = stamp.settled();
@@ -255,7 +172,7 @@ impl Aim {
         let mut guest = wanted(declared, clean.clone(), enabled);
         guest.clears = elsewhere(user, world.stamp());
         self.want(Object::Guest(guest), because, counts);
-        self.ask(world, declared, user, clean, kept);
+        self.ask(who, clean);
     }
 
     /// Decides whether sign-in should be possible; `None` leaves it as it is.
@@ -289,14 +206,13 @@ impl Aim {
     }
 
     /// Disables a guest for whom nobody vouches, and does nothing after that.
-    fn end_orphan(
-        &mut self,
-        world: World<'_>,
-        declared: &Declared,
-        user: &User,
-        stamp: Stamp,
-        because: Because,
-    ) {
+    fn end_orphan(&mut self, who: Present<'_>, stamp: Stamp, because: Because) {
+        let Present {
+            world,
+            declared,
+            user,
+            ..
+        } = who;
         let ladder = Ladder {
             disable: Some(Days(0)),
             strip: None,
@@ -316,7 +232,13 @@ impl Aim {
     }
 
     /// Says that nobody vouches for a guest any more. Returns why to disable, if a rule says so.
-    fn orphan(&mut self, world: World<'_>, declared: &Declared, user: &User) -> Option<Because> {
+    fn orphan(&mut self, who: Present<'_>) -> Option<Because> {
+        let Present {
+            world,
+            declared,
+            user,
+            ..
+        } = who;
         let sponsors = user.sponsors.as_ref()?;
         let gone = |id: &String| {
             world
@@ -401,7 +323,7 @@ pub(super) fn wanted(declared: &Declared, stamp: Stamp, enabled: Option<bool>) -
 }
 
 /// Returns another owner's stamp as ours. What the other owner had begun is not ours to finish.
-fn taken_over(stamp: Stamp, world: World<'_>) -> Stamp {
+pub(super) fn taken_over(stamp: Stamp, world: World<'_>) -> Stamp {
     stamp.owned_by(world.owner()).settled()
 }
 
@@ -411,7 +333,7 @@ pub(super) fn is_ours(world: World<'_>, user: &User) -> bool {
 }
 
 /// Returns when the declared time ended, if it has.
-fn over(world: World<'_>, declared: &Declared) -> Option<Timestamp> {
+pub(super) fn over(world: World<'_>, declared: &Declared) -> Option<Timestamp> {
     declared
         .expires
         .map(|expires| expires.end(world.zone()))
@@ -436,24 +358,4 @@ pub(super) fn elsewhere(user: &User, attribute: &str) -> Option<String> {
         .into_iter()
         .find(|(_, text)| matches!(Stamp::read(Some(text)), Reading::Stamp(_)))
         .map(|(name, _)| name.clone())
-}
-
-/// Returns whether our own ladder deleted an account: only if it was deleted on or after the day
-/// on which the ladder allowed it.
-fn deleted_by_us(world: World<'_>, user: &User, stamp: &Stamp) -> bool {
-    let ladder = match stamp.mark(Mark::Reason) {
-        Some("expired") => world.policy.lifecycle.expired,
-        Some("undeclared" | "scope") => world.policy.lifecycle.undeclared,
-        _ => return false,
-    };
-    let (Some(begun), Some(delete), Some(deleted)) = (
-        stamp.instant(Mark::Offboarding, world.now),
-        ladder.delete,
-        user.deleted,
-    ) else {
-        return false;
-    };
-    let day = |instant: Timestamp| instant.to_zoned(world.zone().clone()).date();
-    user.account_enabled != Some(true)
-        && day(deleted) >= day(days_after(begun, delete, world.zone()))
 }

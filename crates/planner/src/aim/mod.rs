@@ -12,6 +12,7 @@ use crate::address::{Address, Ids, ObjectId};
 use crate::diff::{Drawn, Gone, Wanted};
 use crate::finding::{Finding, Severity};
 use crate::kinds::guest::user::User;
+use crate::kinds::guest::written::Declared;
 use crate::kinds::{Change, Object};
 use crate::load::{Config, Desired, Origin};
 use crate::matching::Matching;
@@ -19,6 +20,7 @@ use crate::plan::{Because, Count, Request};
 use crate::policy::Policy;
 use crate::snapshot::Snapshot;
 
+mod absent;
 mod consent;
 mod declared;
 mod ending;
@@ -84,6 +86,16 @@ struct World<'a> {
     matching: &'a Matching<'a>,
     request: &'a Request,
     now: Timestamp,
+}
+
+/// A declared guest whose account is there.
+#[derive(Clone, Copy, Debug)]
+struct Present<'a> {
+    world: World<'a>,
+    declared: &'a Declared,
+    user: &'a User,
+    /// Why nothing may be taken, if so.
+    kept: Option<&'a Kept>,
 }
 
 impl<'a> World<'a> {

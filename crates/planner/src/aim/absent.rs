@@ -1,0 +1,134 @@
+//! Guests that a file declares and the tenant does not have, or not any more: invite, bring back,
+//! or leave in peace.
+
+use jiff::Timestamp;
+
+use super::declared::{over, taken_over, wanted};
+use super::{Aim, Present, World};
+use crate::address::Address;
+use crate::kinds::guest::user::User;
+use crate::kinds::guest::written::Declared;
+use crate::kinds::{Action, Kind, Object};
+use crate::plan::Because;
+use crate::policy::Left;
+use crate::stamp::{Mark, Reading, Stamp};
+use crate::time::{days_after, show};
+
+impl Aim {
+    /// Nobody answers to the address.
+    pub(super) fn absent(&mut self, world: World<'_>, declared: &Declared) {
+        let address = Address::guest(&declared.key);
+        if let Some(end) = over(world, declared) {
+            let text = format!("is not invited: the time ended {}", show(end, world.zone()));
+            self.info("over", &address, text)
+                .at(&declared.expires_origin);
+            return;
+        }
+        if declared.formerly.is_some() {
+            let text = "nobody in the tenant has the former address: a new guest is invited";
+            self.warn("formerly-unknown", &address, text)
+                .at(&declared.origin);
+        }
+        let stamp = Stamp::new(world.owner());
+        let mut guest = wanted(declared, stamp, declared.blocked.map(|blocked| !blocked));
+        guest.invitation = Some(declared.invitation.clone());
+        self.mail(declared, &declared.mail);
+        self.want(
+            Object::Guest(guest),
+            Because::written(&declared.origin),
+            None,
+        );
+        self.fate(declared, None, true);
+    }
+
+    /// A deleted account did.
+    pub(super) fn deleted(&mut self, world: World<'_>, declared: &Declared, user: &User) {
+        let address = Address::guest(&declared.key);
+        if over(world, declared).is_some() {
+            self.info("over", &address, "is deleted, and the time is over")
+                .hint("the entry can be removed")
+                .at(&declared.expires_origin);
+            return;
+        }
+        let stamp = match user.stamp(world.stamp()) {
+            Reading::Stamp(stamp) if stamp.owner == world.owner() => stamp,
+            Reading::Stamp(stamp) if world.request.take_over.as_ref() == Some(&stamp.owner) => {
+                taken_over(stamp, world)
+            }
+            Reading::Empty => Stamp::new(world.owner()),
+            _ => {
+                return self.refuse(
+                    declared,
+                    "foreign-stamp",
+                    "is deleted, and the account belongs to someone else",
+                );
+            }
+        };
+        if self.never_redeemed(world, user, &stamp) {
+            let text = "is deleted and never redeemed the invitation: not brought back (lifecycle.pending.delete)";
+            self.warn("never-redeemed", &address, text)
+                .hint("remove the entry")
+                .at(&declared.origin);
+            return;
+        }
+        let by_us = deleted_by_us(world, user, &stamp);
+        if !by_us && world.policy.lifecycle.left == Left::Report {
+            let when = user.deleted.map_or_else(String::new, |at| {
+                format!(" on {}", at.to_zoned(world.zone().clone()).date())
+            });
+            let text =
+                format!("left the tenant or was deleted by someone else{when}: not invited again");
+            let finding = self.warn("left", &address, text).at(&declared.origin);
+            finding.hint("remove the entry, or bring the guest back with `lifecycle.left: rejoin`; 30 days after the deletion the tenant forgets, and the guest would be invited anew");
+            return;
+        }
+        let before = user.object(&declared.key, world.stamp());
+        let clean = stamp.settled();
+        let enabled = match declared.blocked {
+            Some(true) if world.kept(user).is_some() => None,
+            blocked => Some(blocked != Some(true)),
+        };
+        let after = wanted(declared, clean.clone(), enabled).over(&before);
+        self.ids.bind(address, user.id.clone());
+        let text = if by_us {
+            "declared again; we had deleted it"
+        } else {
+            "declared, and `lifecycle.left` is rejoin"
+        };
+        self.act(
+            Action::Restore,
+            before,
+            after,
+            Because::at(text, &declared.origin),
+            None,
+        );
+        self.fate(declared, Some(user), true);
+        let who = Present {
+            world,
+            declared,
+            user,
+            kept: None,
+        };
+        self.remind(who, clean);
+    }
+}
+
+/// Returns whether our own ladder deleted an account: only if it was deleted on or after the day
+/// on which the ladder allowed it.
+fn deleted_by_us(world: World<'_>, user: &User, stamp: &Stamp) -> bool {
+    let ladder = match stamp.mark(Mark::Reason) {
+        Some("expired") => world.policy.lifecycle.expired,
+        Some("undeclared" | "scope") => world.policy.lifecycle.undeclared,
+        _ => return false,
+    };
+    let (Some(begun), Some(delete), Some(deleted)) = (
+        stamp.instant(Mark::Offboarding, world.now),
+        ladder.delete,
+        user.deleted,
+    ) else {
+        return false;
+    };
+    let day = |instant: Timestamp| instant.to_zoned(world.zone().clone()).date();
+    user.account_enabled != Some(true)
+        && day(deleted) >= day(days_after(begun, delete, world.zone()))
+}
