@@ -112,6 +112,11 @@ impl Stamp {
             .filter(|instant| *instant <= now)
     }
 
+    /// Returns whether a mark holds the instant at which it will be written.
+    pub fn is_marked_now(&self, mark: Mark) -> bool {
+        self.mark(mark) == Some(NOW)
+    }
+
     /// Returns the stamp with a mark that holds the instant at which it will be written.
     pub fn marked_now(self, mark: Mark) -> Self {
         self.marked(mark, NOW)

@@ -64,14 +64,14 @@ impl Aim {
                 );
             }
         };
-        if self.never_redeemed(world, user, &stamp) {
+        let by_us = deleted_by_us(world, user, &stamp);
+        if !by_us && self.never_redeemed(world, user, &stamp) {
             let text = "is deleted and never redeemed the invitation: not brought back (lifecycle.pending.delete)";
             self.warn("never-redeemed", &address, text)
                 .hint("remove the entry")
                 .at(&declared.origin);
             return;
         }
-        let by_us = deleted_by_us(world, user, &stamp);
         if !by_us && world.policy.lifecycle.left == Left::Report {
             let when = user.deleted.map_or_else(String::new, |at| {
                 format!(" on {}", at.to_zoned(world.zone().clone()).date())
@@ -83,7 +83,11 @@ impl Aim {
             return;
         }
         let before = user.object(&declared.key, world.stamp());
-        let clean = stamp.settled();
+        let mut clean = stamp.settled();
+        if user.is_pending() {
+            // Whoever is brought back has the whole time once more.
+            clean = clean.marked_now(Mark::Pending);
+        }
         let enabled = match declared.blocked {
             Some(true) if world.kept(user).is_some() => None,
             blocked => Some(blocked != Some(true)),

@@ -184,6 +184,9 @@ impl Aim {
         let (Some(delete), Some(sent)) = (rules.delete, sent(user)) else {
             return false;
         };
+        if stamp.is_marked_now(Mark::Pending) {
+            return false;
+        }
         let since = stamp
             .instant(Mark::Pending, world.now)
             .map_or(sent, |seen| seen.max(sent));

@@ -155,9 +155,10 @@ impl Aim {
             return self.end_orphan(who, stamp, because);
         }
         let enabled = self.sign_in(declared, user, &stamp, kept);
+        let back = adopting || stamp.mark(Mark::Offboarding).is_some();
         let mut clean = stamp.settled();
-        if user.is_pending() && adopting {
-            // Deletion counts from when we first saw the invitation.
+        if user.is_pending() && back {
+            // Deletion counts from when we took the guest on, or back.
             clean = clean.marked_now(Mark::Pending);
         }
         let blocks = enabled == Some(false) && user.account_enabled != Some(false);

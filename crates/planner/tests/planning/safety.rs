@@ -438,3 +438,42 @@ fn references_are_checked_for_every_spelling_of_a_guest() {
         guestlist_planner::load::load(&sources, crate::tenant::instant(NOW)).unwrap_err();
     assert_eq!(mistakes[0].message, "unknown group `nowhere`");
 }
+
+#[test]
+fn whom_our_own_ladder_deleted_comes_back_and_stays_although_never_redeemed() {
+    let text = "offboarding=2026-03-20T00:00:00Z reason=expired reminded=2026-01-20T00:00:00Z";
+    let pending = json!({ "accountEnabled": false, "externalUserState": "PendingAcceptance", "onPremisesExtensionAttributes": stamped(text) });
+    let mut gone = guest("g1", "bob@contoso.example", pending);
+    gone["deletedDateTime"] = json!("2026-04-20T00:00:00Z");
+    let tenant = Tenant {
+        deleted: vec![gone.clone()],
+        ..Tenant::default()
+    };
+    let files = "guests: [{mail: bob@contoso.example}]";
+    let rules = "lifecycle: {pending: {remind: 14d, delete: 60d}}";
+    let plan = planned(&tenant, files, rules);
+    assert_eq!(steps(&plan), ["guest bob@contoso.example: restore"]);
+    // Stopped after the restoration: the account is there and still carries the old stamp.
+    gone["deletedDateTime"] = json!(null);
+    let plan = planned(
+        &Tenant {
+            users: vec![gone.clone()],
+            ..Tenant::default()
+        },
+        files,
+        rules,
+    );
+    assert_eq!(steps(&plan), ["guest bob@contoso.example"]);
+    gone["accountEnabled"] = json!(true);
+    gone["onPremisesExtensionAttributes"] =
+        stamped("pending=2026-05-01T00:00:00Z reminded=2026-01-20T00:00:00Z");
+    let plan = planned(
+        &Tenant {
+            users: vec![gone],
+            ..Tenant::default()
+        },
+        files,
+        rules,
+    );
+    assert_eq!(steps(&plan), [""; 0]);
+}
