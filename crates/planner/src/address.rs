@@ -1,7 +1,7 @@
 //! Names: how one object is called in files, plans and messages, and the table between those
 //! names and Graph's ids. Kinds look names up here and never ask the network.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -51,21 +51,25 @@ impl fmt::Display for Address {
 
 /// The one table between addresses and ids. Observing fills it, applying extends it.
 #[derive(Clone, Debug, Default)]
-pub struct Ids(BTreeMap<Address, ObjectId>);
+pub struct Ids {
+    by_address: BTreeMap<Address, ObjectId>,
+    all: BTreeSet<ObjectId>,
+}
 
 impl Ids {
     /// Records the id of an address.
     pub fn bind(&mut self, address: Address, id: ObjectId) {
-        self.0.insert(address, id);
+        self.all.insert(id.clone());
+        self.by_address.insert(address, id);
     }
 
-    /// Returns whether an id belongs to any address.
+    /// Returns whether an id belongs, or belonged, to any address.
     pub fn contains(&self, id: &str) -> bool {
-        self.0.values().any(|known| known == id)
+        self.all.contains(id)
     }
 
     /// Returns the id of an address, if it is known.
     pub fn get(&self, address: &Address) -> Option<&str> {
-        self.0.get(address).map(String::as_str)
+        self.by_address.get(address).map(String::as_str)
     }
 }

@@ -6,6 +6,7 @@ mod aim;
 mod choose;
 mod diff;
 pub mod domain;
+pub mod effort;
 pub mod finding;
 pub mod kinds;
 pub mod limits;

@@ -8,6 +8,7 @@ use crate::address::{Address, Ids};
 use crate::aim::{Aim, aim};
 use crate::choose::{hold_back, left_out, not_handed_over, restrict};
 use crate::diff::diff;
+use crate::effort::Effort;
 use crate::finding::{Finding, Severity};
 use crate::kinds::{Action, Change, Object, Stage};
 use crate::limits::{Exceeded, Hand, check};
@@ -15,7 +16,7 @@ use crate::load::{Config, Origin};
 use crate::snapshot::Snapshot;
 
 /// The version of the saved format. A reader refuses a newer major one; a minor one only adds.
-pub const FORMAT: &str = "1.0";
+pub const FORMAT: &str = "1.1";
 
 /// Why a step is there. A reason explains and never decides.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -160,6 +161,9 @@ pub struct Plan {
     pub files: String,
     /// How many steps of each sort there are.
     pub counts: Counts,
+    /// What it takes.
+    #[serde(default)]
+    pub effort: Effort,
     /// What would change, in order.
     pub steps: Vec<Step>,
     /// What a person should know.
@@ -255,6 +259,7 @@ pub fn plan(
         commit: header.commit.clone(),
         files: config.digest.clone(),
         counts,
+        effort: Effort::of(&steps, &aim.ids),
         steps,
         findings,
         limits,

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use crate::address::{Address, Ids};
-use crate::request::Request;
+use crate::address::{Address, Ids, ObjectId};
+use crate::request::{Read, Request};
 
 pub mod group;
 pub mod guest;
@@ -41,6 +41,17 @@ pub trait Kind: Clone + Eq + std::fmt::Debug + Serialize + DeserializeOwned {
     /// Returns the requests that bring a change about, in order. Called again after each reply,
     /// because a reply may make an id known that a later request needs.
     fn writes(change: &Change<&Self>, cx: &Cx<'_>) -> Vec<Request>;
+
+    /// Returns the reads that find the object when the answer to its creation was lost. None for
+    /// an edge: adding it once more tells whether it is there.
+    fn lookups(&self) -> Vec<Read> {
+        Vec::new()
+    }
+
+    /// Returns the id of an item of those answers if it is this object.
+    fn found(&self, _item: &Value) -> Option<ObjectId> {
+        None
+    }
 }
 
 /// What a kind may look at when it writes.
@@ -202,6 +213,16 @@ macro_rules! kinds {
             /// Returns the key of the guest whose access this is.
             pub fn guest(&self) -> Option<&str> {
                 match self { $(Self::$variant(object) => object.guest(),)* }
+            }
+
+            /// Returns the reads that find the object when the answer to its creation was lost.
+            pub fn lookups(&self) -> Vec<Read> {
+                match self { $(Self::$variant(object) => object.lookups(),)* }
+            }
+
+            /// Returns the id of an item of those answers if it is this object.
+            pub fn found(&self, item: &Value) -> Option<ObjectId> {
+                match self { $(Self::$variant(object) => object.found(item),)* }
             }
 
             /// Returns the object as it should be, given what is there; as it is if what is there

@@ -52,8 +52,13 @@ pub fn summary(plan: &Plan) -> String {
     } else {
         String::new()
     };
+    let effort = if plan.effort.writes > 0 {
+        format!("\n{}", plan.effort)
+    } else {
+        String::new()
+    };
     format!(
-        "{} to create, {} to change, {} to delete. {rest}{held}",
+        "{} to create, {} to change, {} to delete. {rest}{held}{effort}",
         counts.create, counts.change, counts.delete
     )
 }

@@ -56,6 +56,7 @@ guests:
     + sponsor ada@contoso.example / grace@fabrikam.example    guests/all.yaml:3
 
     3 to create, 0 to change, 0 to delete. 2 unchanged, 0 not ours.
+    About 4 writes, less than a minute.
     "#);
 }
 
@@ -70,6 +71,7 @@ fn an_expired_guest_is_disabled_stripped_and_deleted_in_turn() {
     - membership partners / bob@contoso.example               expired 2026-05-02 00:00 UTC (guests/all.yaml:1)
 
     0 to create, 2 to change, 1 to delete. 0 unchanged, 0 not ours.
+    About 3 writes, less than a minute.
 
     info: guest bob@contoso.example: expired 2026-05-02 00:00 UTC; deleted on 2026-06-01 00:00 UTC (guests/all.yaml:1)
     "#);
@@ -88,6 +90,7 @@ fn an_expired_guest_is_disabled_stripped_and_deleted_in_turn() {
     - guest bob@contoso.example                               expired 2026-05-02 00:00 UTC (guests/all.yaml:1)
 
     0 to create, 0 to change, 1 to delete. 0 unchanged, 0 not ours.
+    About 1 write, less than a minute.
     ");
 }
 
@@ -120,6 +123,7 @@ guests:
         stamp       nothing → "guestlist owner=sandbox"
 
     0 to create, 1 to change, 0 to delete. 2 unchanged, 0 not ours.
+    About 1 write, less than a minute.
 
     error: guest eve@contoso.example: extensionAttribute15 holds other text, which is never overwritten: cost centre 7 (guests/all.yaml:4)
     error: guest kim@contoso.example: belongs to `others`; `--take-over others` makes it ours (guests/all.yaml:5)
@@ -177,6 +181,7 @@ groups: [{name: partners, adopt: true, guests: exact}]
     ~ guest old@litware.example: revoke sessions              in no file (scope)
 
     0 to create, 2 to change, 0 to delete. 4 unchanged, 5 not ours.
+    About 2 writes, less than a minute.
 
     warning: guest boss@litware.example: is protected (scope.protected): nothing is taken, although in no file (scope)
     info: guest bob@contoso.example: is in group partners, and its entry has no `groups:`: left alone (guests/all.yaml:1)
@@ -201,6 +206,7 @@ guests:
     - membership partners / bob@contoso.example               expired 2026-05-02 00:00 UTC (guests/all.yaml:4)
 
     0 to create, 2 to change, 1 to delete. 0 unchanged, 0 not ours.
+    About 3 writes, less than a minute.
 
     error: guest ada@contoso.example: sponsor `nobody@fabrikam.example` is not in the tenant (guests/all.yaml:3)
     info: guest bob@contoso.example: expired 2026-05-02 00:00 UTC; deleted on 2026-06-01 00:00 UTC (guests/all.yaml:4)
@@ -218,11 +224,13 @@ guests:
     + membership auditors / bob@contoso.example               guests/all.yaml:3
 
     1 to create, 0 to change, 1 to delete. 1 unchanged, 0 not ours.
+    About 2 writes, less than a minute.
     ");
     insta::assert_snapshot!(tenant().planned("guests: [{mail: bob@contoso.example, groups: []}]", GROUPS, "2026-05-02"), @"
     - membership partners / bob@contoso.example               not among the declared groups (guests/all.yaml:1)
 
     0 to create, 0 to change, 1 to delete. 1 unchanged, 0 not ours.
+    About 1 write, less than a minute.
     ");
     insta::assert_snapshot!(tenant().planned("guests: [{mail: bob@contoso.example}]", GROUPS, "2026-05-02"), @"
     Nothing to do. 2 unchanged, 0 not ours.
@@ -253,6 +261,7 @@ guests:
         mail: the invitation is sent to joan@contoso.example once more
 
     0 to create, 3 to change, 1 to delete. 2 unchanged, 0 not ours.
+    About 5 writes, less than a minute.
 
     warning: guest joan@contoso.example: has no sponsor (guests/all.yaml:4)
     warning: guest late@contoso.example: has no sponsor (guests/all.yaml:5)
@@ -275,6 +284,7 @@ fn promise_2_a_role_assignable_group_is_given_only_where_policy_names_it() {
     + membership auditors / bob@contoso.example               guests/all.yaml:1
 
     1 to create, 0 to change, 0 to delete. 2 unchanged, 0 not ours.
+    About 1 write, less than a minute.
     ");
 }
 

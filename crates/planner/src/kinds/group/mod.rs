@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{Change, Cx, Kind, Stage};
-use crate::address::Address;
-use crate::request::Request;
+use crate::address::{Address, ObjectId};
+use crate::request::{Read, Request};
 
 pub mod seen;
 pub mod written;
@@ -79,14 +79,16 @@ impl Group {
         }
     }
 
-    fn body(&self, cx: &Cx<'_>) -> Map<String, Value> {
-        let unified = self.group_type == Type::Microsoft365;
+    fn display_name(&self) -> &str {
         let name = self
             .properties
             .get("displayName")
-            .cloned()
-            .flatten()
-            .unwrap_or_else(|| self.name.clone());
+            .and_then(Option::as_deref);
+        name.unwrap_or(&self.name)
+    }
+
+    fn body(&self, cx: &Cx<'_>) -> Map<String, Value> {
+        let unified = self.group_type == Type::Microsoft365;
         let rule = self.properties.get("membershipRule").cloned().flatten();
         let nickname = self
             .properties
@@ -98,7 +100,7 @@ impl Group {
         types.extend(unified.then_some("Unified"));
         types.extend(rule.is_some().then_some("DynamicMembership"));
         let mut body = Map::new();
-        body.insert("displayName".into(), json!(name));
+        body.insert("displayName".into(), json!(self.display_name()));
         if let Some(text) = self.description() {
             body.insert("description".into(), json!(text));
         }
@@ -266,5 +268,23 @@ impl Kind for Group {
             // A group holds other people's access too: we never delete one.
             Change::Delete { .. } | Change::Act { .. } => Vec::new(),
         }
+    }
+
+    fn lookups(&self) -> Vec<Read> {
+        vec![seen::named(&[self.display_name()])]
+    }
+
+    /// Only our mark tells: display names are not unique.
+    fn found(&self, item: &Value) -> Option<ObjectId> {
+        let mark = match self.mark.as_ref()? {
+            Mark::UniqueName(mark) | Mark::Description(mark) => mark,
+        };
+        let seen = seen::SeenGroup::decode(item).ok()?;
+        let marks = [&seen.unique_name, &seen.described_as];
+        marks
+            .into_iter()
+            .flatten()
+            .any(|found| found == mark)
+            .then_some(seen.id)
     }
 }

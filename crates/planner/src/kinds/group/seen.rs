@@ -199,20 +199,7 @@ impl SeenGroups {
             .filter(|group| group.id.is_none())
             .map(|group| group.name.as_str())
             .collect();
-        for names in by_name.chunks(NAMES) {
-            let filter = names
-                .iter()
-                .map(|name| format!("displayName%20eq%20{}", literal(name)))
-                .collect::<Vec<_>>()
-                .join("%20or%20");
-            reads.push(
-                Read::list(
-                    format!("/groups?$filter={filter}&{SELECT}&$top=999"),
-                    "Group.Read.All",
-                )
-                .about(Topic::Groups),
-            );
-        }
+        reads.extend(by_name.chunks(NAMES).map(named));
         for id in desired
             .groups
             .values()
@@ -251,6 +238,19 @@ impl SeenGroups {
         }
         reads
     }
+}
+
+/// Returns the read of all groups with these display names.
+pub(super) fn named(names: &[&str]) -> Read {
+    let clauses = names
+        .iter()
+        .map(|name| format!("displayName%20eq%20{}", literal(name)));
+    let filter = clauses.collect::<Vec<_>>().join("%20or%20");
+    Read::list(
+        format!("/groups?$filter={filter}&{SELECT}&$top=999"),
+        "Group.Read.All",
+    )
+    .about(Topic::Groups)
 }
 
 /// Returns the read of a group's direct members. Only ids are asked for: which of them are guests

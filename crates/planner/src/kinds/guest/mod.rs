@@ -1,14 +1,14 @@
 //! A guest's account: what of it we manage, and which requests change it. `written` is what
 //! people write about guests, `user` what the tenant says of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{Action, Change, Cx, Kind, Stage};
-use crate::address::Address;
-use crate::request::Request;
+use crate::address::{Address, ObjectId};
+use crate::request::{Read, Request};
 use crate::stamp::{Mark, Stamp};
 
 pub mod user;
@@ -369,9 +369,27 @@ impl Kind for Guest {
             } => Self::act(*action, before, after, cx),
         }
     }
+
+    fn lookups(&self) -> Vec<Read> {
+        let mut reads = user::lookups(self.spellings().iter().map(String::as_str));
+        reads.push(user::deleted());
+        reads
+    }
+
+    fn found(&self, item: &Value) -> Option<ObjectId> {
+        let user = user::User::decode(item).ok()?;
+        (user.is_guest() && user.addresses().contains(&self.key)).then_some(user.id)
+    }
 }
 
 impl Guest {
+    /// Returns the address in every spelling in which the tenant may hold it: as written, and with
+    /// the domain as punycode.
+    pub fn spellings(&self) -> BTreeSet<String> {
+        let written = self.mail.as_ref().map(|mail| mail.to_lowercase());
+        std::iter::once(self.key.clone()).chain(written).collect()
+    }
+
     /// Returns whether off-boarding has begun, by the stamp.
     pub fn is_offboarding(&self) -> bool {
         self.stamp
