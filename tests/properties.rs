@@ -239,7 +239,7 @@ impl World {
 struct Stops(Option<usize>);
 
 impl Journal for Stops {
-    fn write(&mut self, _: &[Entry<'_>]) -> Result<()> {
+    fn write(&mut self, _: &[Entry]) -> Result<()> {
         match &mut self.0 {
             Some(0) => Err(Error::other("stopped")),
             Some(left) => {
@@ -263,7 +263,8 @@ impl Served {
             .await
             .unwrap();
         let graph_root = Url::parse(&server.graph_url).unwrap();
-        let transport = Arc::new(HttpTransport::new(&graph_root, None).unwrap());
+        let transport =
+            Arc::new(HttpTransport::new(&graph_root, None, Duration::from_secs(10)).unwrap());
         let scope = format!("{}/.default", server.graph_url);
         let client = Client::new(ClientOptions {
             graph_root,
@@ -271,6 +272,7 @@ impl Served {
             credential: auth::constant(sandbox.token()),
             transport,
             concurrency: 4,
+            stop: guestlist_tenant::Stop::default(),
         });
         Self {
             sandbox,

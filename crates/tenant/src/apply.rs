@@ -1,14 +1,14 @@
 //! Executes a plan and decides nothing: sends what the kinds say, joined and in order, and reports
 //! what became of each step. One failed step does not stop independent ones.
 
-mod chain;
+mod lanes;
 mod look;
+mod lost;
 mod report;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use futures::future::join_all;
 use guestlist_planner::address::{Address, Ids};
 use guestlist_planner::kinds::{Change, Cx, Object, Stage};
 use guestlist_planner::plan::{Plan, Step};
@@ -19,12 +19,13 @@ use tokio::time::Instant;
 
 use crate::client::{BATCH, Client, Reply};
 use crate::error::Error;
-use chain::{Chain, Unit};
+use lanes::{Chain, Lanes, Unit};
 
-pub use report::{Entry, Journal, Outcome, Report};
+pub use report::{Entry, Journal, Outcome, Phase, Report};
 
-/// How much is sent before answers are looked at again.
-const ROUND: usize = 4 * BATCH;
+/// How much is sent before answers are looked at again: as many full batches as a client usually
+/// has under way.
+const ROUND: usize = 8 * BATCH;
 
 /// What a run needs besides the plan.
 #[derive(Clone, Debug)]
@@ -97,36 +98,46 @@ struct Run<'a> {
 
 impl Run<'_> {
     async fn stage(&mut self, stage: Stage) {
-        let places: Vec<_> = (0..self.steps.len())
+        let mut places: Vec<_> = (0..self.steps.len())
             .filter(|place| self.steps[*place].stage == stage)
             .collect();
-        if places.is_empty() {
-            return;
+        if stage == Stage::Admit && self.stopped.is_none() {
+            self.look_before_inviting(&places).await;
+            places.retain(|place| !self.ends.contains_key(place));
         }
-        self.look_again(stage, &places).await;
-        let mut chains: Vec<_> = places
-            .into_iter()
-            .filter(|place| !self.ends.contains_key(place))
-            .map(Chain::new)
-            .collect();
-        while !chains.is_empty() && self.stopped.is_none() {
-            let units = self.next_round(&mut chains);
+        let mut lanes = Lanes::new(
+            places
+                .into_iter()
+                .map(|place| (lane(&self.steps[place]), place)),
+        );
+        while !lanes.is_empty() && !self.is_stopped() {
+            self.look_for_lost(&mut lanes).await;
+            let mut units = self.next_round(&mut lanes);
             if units.is_empty() {
-                let Some(wake) = chains.iter().filter_map(|chain| chain.not_before).min() else {
-                    break;
-                };
-                tokio::time::sleep_until(wake).await;
-                continue;
+                match lanes.wake() {
+                    Some(wake) => self.client.stop().sleep_until(wake).await,
+                    None => continue,
+                }
             }
-            self.send(units, &mut chains).await;
+            if matches!(stage, Stage::Block | Stage::Strip | Stage::Delete) {
+                self.look_before_taking(&mut units, &mut lanes).await;
+            }
+            if !units.is_empty() {
+                self.send(units, &mut lanes).await;
+            }
         }
-        let why = self
-            .stopped
-            .clone()
-            .unwrap_or_else(|| "the run was stopped".to_owned());
-        for chain in chains {
-            self.end(chain.place, Outcome::Skipped(why.clone()));
+        let why = self.stopped.clone().unwrap_or_default();
+        for place in lanes.places() {
+            self.end(place, Outcome::Skipped(why.clone()));
         }
+    }
+
+    /// Returns whether nothing more is to be sent, and notes why.
+    fn is_stopped(&mut self) -> bool {
+        if self.stopped.is_none() && self.client.stop().is_asked() {
+            self.stopped = Some("it was interrupted".to_owned());
+        }
+        self.stopped.is_some()
     }
 
     fn end(&mut self, place: usize, outcome: Outcome) {
@@ -136,8 +147,16 @@ impl Run<'_> {
             self.halted
                 .extend(step.change.object().guest().map(str::to_owned));
         }
-        (self.progress)(&self.steps[place], &outcome);
+        (self.progress)(step, &outcome);
         self.ends.insert(place, outcome);
+    }
+
+    /// Ends steps whose chains leave their lanes.
+    fn end_all(&mut self, lanes: &mut Lanes, over: Vec<(usize, Outcome)>) {
+        for (place, outcome) in over {
+            lanes.remove(&lane(&self.steps[place]), place);
+            self.end(place, outcome);
+        }
     }
 
     /// Returns what a step still has to send.
@@ -150,48 +169,40 @@ impl Run<'_> {
         self.steps[place].change.writes(&cx)
     }
 
-    /// Picks what can be sent now: at most one request for an object at a time, edges that can
-    /// travel together joined. Chains that have come to their end leave the list.
-    fn next_round(&mut self, chains: &mut Vec<Chain>) -> Vec<Unit> {
+    /// Picks what can be sent now: one request for each object, edges that can travel together
+    /// joined. Chains that have come to their end leave their lanes.
+    fn next_round(&mut self, lanes: &mut Lanes) -> Vec<Unit> {
         let now = Instant::now();
-        let mut busy = BTreeSet::new();
         let mut units: Vec<Unit> = Vec::new();
         let mut over = Vec::new();
-        for chain in chains.iter() {
+        for (object, chains) in lanes.iter() {
             if units.len() >= ROUND {
                 break;
             }
-            let step = &self.steps[chain.place];
-            let lane = lane(step);
-            if chain.not_before.is_some_and(|instant| instant > now) {
-                // Later steps on the same object wait too; other edges of the same holder do not.
-                if step.address == lane {
-                    busy.insert(lane);
-                }
-                continue;
-            }
-            let request = match self.next_request(chain) {
-                Ok(request) => request,
-                Err(outcome) => {
-                    over.push((chain.place, outcome));
+            // The first one goes alone: if the tenant refuses invitations, it refuses one.
+            let alone = !self.invited && units.iter().any(|unit| is_invitation(&unit.request));
+            let mut unit: Option<Unit> = None;
+            for chain in chains {
+                if chain.waits(now) {
+                    // Later steps on the same object wait too; other edges of it do not.
+                    if self.steps[chain.place].address == *object {
+                        break;
+                    }
                     continue;
                 }
-            };
-            // The first one goes alone: if the tenant refuses invitations, it refuses one.
-            let another = |unit: &Unit| is_invitation(&unit.request);
-            if is_invitation(&request) && !self.invited && units.iter().any(another) {
-                continue;
+                match (self.next_request(chain), &mut unit) {
+                    (Err(outcome), _) => over.push((chain.place, outcome)),
+                    (Ok(request), None) if alone && is_invitation(&request) => break,
+                    (Ok(request), None) => unit = Some(Unit::new(object, chain, request)),
+                    (Ok(request), Some(unit)) if unit.takes(chain, &request) => {
+                        unit.join(chain, &request);
+                    }
+                    _ => break,
+                }
             }
-            if let Some(unit) = units
-                .iter_mut()
-                .find(|unit| unit.takes(chain, &request, &lane))
-            {
-                unit.join(chain, &request);
-            } else if busy.insert(lane.clone()) {
-                units.push(Unit::new(chain, request, lane));
-            }
+            units.extend(unit);
         }
-        self.finish_chains(chains, over);
+        self.end_all(lanes, over);
         units
     }
 
@@ -224,74 +235,67 @@ impl Run<'_> {
         }
     }
 
-    fn finish_chains(&mut self, chains: &mut Vec<Chain>, over: Vec<(usize, Outcome)>) {
-        for (place, outcome) in over {
-            chains.retain(|chain| chain.place != place);
-            self.end(place, outcome);
-        }
-    }
-
     /// Sends a round and takes in the answers.
-    async fn send(&mut self, units: Vec<Unit>, chains: &mut Vec<Chain>) {
+    async fn send(&mut self, units: Vec<Unit>, lanes: &mut Lanes) {
         if let Err(error) = self.log(&units, None) {
             self.stopped = Some(format!("the journal could not be written: {error}"));
             return;
         }
-        let requests: Vec<_> = units.iter().map(Unit::request).collect();
-        let client = self.client;
-        let batches = requests
-            .chunks(BATCH)
-            .map(|batch| client.write(batch.to_vec()));
-        let results: Vec<_> = join_all(batches).await.into_iter().flatten().collect();
+        let results = self
+            .client
+            .write(units.iter().map(Unit::request).collect())
+            .await;
         if let Err(error) = self.log(&units, Some(&results)) {
             self.stopped = Some(format!("the journal could not be written: {error}"));
         }
         let mut over = Vec::new();
         for (unit, result) in units.into_iter().zip(results) {
-            let served = chains
-                .iter_mut()
-                .filter(|chain| unit.places.contains(&chain.place));
-            match result.map(|reply| self.accepted(&unit, &reply)) {
-                Ok(Ok(())) => served.for_each(Chain::advance),
-                Ok(Err(message)) => over.extend(served.map(|chain| {
-                    (
-                        chain.place,
-                        Outcome::Failed {
-                            message: message.clone(),
-                            hint: None,
-                        },
-                    )
-                })),
-                Err(error) => over.extend(self.refused(&unit, &error, served)),
+            let chains = lanes.chains(&unit);
+            match result {
+                Ok(reply) => match self.accepted(&unit, &reply) {
+                    Ok(()) => chains.for_each(Chain::advance),
+                    Err(message) => {
+                        let hint = None;
+                        over.push((unit.places[0], Outcome::Failed { message, hint }));
+                    }
+                },
+                Err(error) => over.extend(self.refused(&unit, &error, chains)),
             }
         }
-        self.finish_chains(chains, over);
+        self.end_all(lanes, over);
     }
 
-    /// Takes in what an answer says. An id that is missing, or of an object that was there before,
-    /// is a failure: what follows would write to the wrong object, or to none.
+    /// Takes in what an answer says.
     fn accepted(&mut self, unit: &Unit, reply: &Reply) -> Result<(), String> {
         self.invited |= is_invitation(&unit.request);
         if let Some((address, pointer)) = &unit.request.binds {
             let id = reply.body.pointer(pointer).and_then(Value::as_str);
             let id =
                 id.ok_or_else(|| format!("{address}: Graph did not say which object it made"))?;
-            if self.ids.contains(id) {
-                return Err(format!(
-                    "{address}: Graph answered with an account that was there before ({id}); plan again"
-                ));
-            }
-            self.fresh.insert(id.to_owned());
-            self.ids.bind(address.clone(), id.to_owned());
+            self.bind(address, id)?;
         }
-        if unit.request.path.ends_with("/restore") {
-            let restored = self
-                .ids
-                .get(&self.steps[unit.places[0]].address)
-                .map(str::to_owned);
-            self.fresh.extend(restored);
+        if is_restore(&unit.request) {
+            self.restored(unit.places[0]);
         }
         Ok(())
+    }
+
+    /// Records the id of what this run created. One of an object that was there before is a
+    /// failure: what follows would write to the wrong object.
+    fn bind(&mut self, address: &Address, id: &str) -> Result<(), String> {
+        if self.ids.contains(id) {
+            return Err(format!(
+                "{address}: Graph answered with an account that was there before ({id}); plan again"
+            ));
+        }
+        self.fresh.insert(id.to_owned());
+        self.ids.bind(address.clone(), id.to_owned());
+        Ok(())
+    }
+
+    fn restored(&mut self, place: usize) {
+        let id = self.ids.get(&self.steps[place].address);
+        self.fresh.extend(id.map(str::to_owned));
     }
 
     /// Puts chains off, sends them alone, or returns how they ended.
@@ -299,7 +303,7 @@ impl Run<'_> {
         &mut self,
         unit: &Unit,
         error: &Error,
-        served: impl Iterator<Item = &'c mut Chain>,
+        chains: impl Iterator<Item = &'c mut Chain>,
     ) -> Vec<(usize, Outcome)> {
         if error.is_suspicious_activity() && is_invitation(&unit.request) {
             self.barred = Some(
@@ -308,29 +312,34 @@ impl Run<'_> {
             );
         }
         let mut over = Vec::new();
-        for chain in served {
+        for chain in chains {
             let step = &self.steps[chain.place];
-            if unit.places.len() > 1 {
+            if matches!(error, Error::Stopped { .. }) {
+                over.push((chain.place, Outcome::Skipped(error.to_string())));
+            } else if unit.places.len() > 1 {
                 // One of them spoilt it for all: each goes alone.
                 chain.single = true;
+            } else if error.is_lost() && self.can_be_found(chain.place, &unit.request) {
+                chain.lost = Some(error.clone());
             } else if error.is_not_yet()
                 && self.is_fresh(chain.place)
                 && chain.wait(self.options.settle)
             {
                 tracing::debug!(step = %step.address, "not there yet, waiting");
             } else {
-                let error = error.clone().needing(&step.permissions.join(", "));
-                let message = format!("could not {}: {error}", deed(step));
-                over.push((
-                    chain.place,
-                    Outcome::Failed {
-                        message,
-                        hint: error.hint(),
-                    },
-                ));
+                over.push((chain.place, self.failed(chain.place, error)));
             }
         }
         over
+    }
+
+    fn failed(&self, place: usize, error: &Error) -> Outcome {
+        let step = &self.steps[place];
+        let error = error.clone().needing(&step.permissions.join(", "));
+        Outcome::Failed {
+            message: format!("could not {}: {error}", deed(step)),
+            hint: error.hint(),
+        }
     }
 
     /// Returns whether a step is about something that this run created.
@@ -353,28 +362,11 @@ impl Run<'_> {
         let mut entries = Vec::new();
         for (number, unit) in units.iter().enumerate() {
             let sent = unit.request();
-            let result = results.map(|results| &results[number]);
             for place in &unit.places {
-                let step = &self.steps[*place];
-                entries.push(Entry {
-                    at: Timestamp::now(),
-                    phase: if result.is_some() {
-                        "outcome"
-                    } else {
-                        "intent"
-                    },
-                    address: step.address.to_string(),
-                    request: format!("{} {}", sent.method.as_str(), sent.path),
-                    because: &step.because.text,
-                    result: result.map(|result| {
-                        result
-                            .as_ref()
-                            .map_or_else(ToString::to_string, |reply| reply.status.to_string())
-                    }),
-                    request_id: result.and_then(|result| match result {
-                        Ok(reply) => Some(reply.request_id.clone()),
-                        Err(error) => error.request_id().map(str::to_owned),
-                    }),
+                let intent = Entry::intent(&self.steps[*place], &sent);
+                entries.push(match results {
+                    Some(results) => intent.outcome(&results[number]),
+                    None => intent,
                 });
             }
         }
@@ -410,6 +402,10 @@ fn lane(step: &Step) -> Address {
 
 fn is_invitation(request: &Request) -> bool {
     request.path == "/invitations"
+}
+
+fn is_restore(request: &Request) -> bool {
+    request.path.ends_with("/restore")
 }
 
 fn deed(step: &Step) -> String {

@@ -12,7 +12,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use azure_core::credentials::{Secret, TokenCredential};
+use azure_core::credentials::Secret;
+pub use azure_core::credentials::TokenCredential;
 use reqwest::Url;
 
 pub use cloud::Endpoint;

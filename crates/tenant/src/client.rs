@@ -16,7 +16,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use azure_core::credentials::TokenCredential;
-use jiff::Timestamp;
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use reqwest::{Method, Url};
 use serde_json::Value;
@@ -24,8 +23,10 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use crate::budget::{Budget, Cost};
 use crate::error::Error;
-use crate::throttle::{Gate, Safety};
+use crate::stop::Stop;
+use crate::throttle::Safety;
 use crate::transport::{HttpRequest, Transport};
 
 use answer::{Answered, Outcome};
@@ -54,6 +55,8 @@ pub struct ClientOptions {
     pub transport: Arc<dyn Transport>,
     /// How many HTTP requests may be under way at once.
     pub concurrency: usize,
+    /// What asks it to stop.
+    pub stop: Stop,
 }
 
 /// One conversation with one tenant.
@@ -63,7 +66,8 @@ pub struct Client {
     tokens: Tokens,
     transport: Arc<dyn Transport>,
     places: Semaphore,
-    gate: Gate,
+    budget: Budget,
+    stop: Stop,
 }
 
 impl fmt::Debug for Client {
@@ -81,6 +85,7 @@ struct Call {
     safety: Safety,
     /// Whether it asks the index store ("advanced queries").
     eventual: bool,
+    cost: Cost,
     /// Verb and path, for messages.
     name: String,
 }
@@ -115,7 +120,8 @@ impl Client {
             tokens: Tokens::new(options.credential, options.scope),
             transport: options.transport,
             places: Semaphore::new(options.concurrency.max(1)),
-            gate: Gate::default(),
+            budget: Budget::default(),
+            stop: options.stop,
         }
     }
 
@@ -124,6 +130,16 @@ impl Client {
     pub async fn sign_in(&self) -> Result<Claims, Error> {
         self.tokens.bearer().await?;
         Ok(self.tokens.claims())
+    }
+
+    /// Returns what asks this client to stop.
+    pub fn stop(&self) -> &Stop {
+        &self.stop
+    }
+
+    /// Tells how many users the tenant has at least: larger ones may be asked more at a time.
+    pub(crate) fn tenant_has(&self, users: usize) {
+        self.budget.tenant_has(users);
     }
 
     /// Returns the permissions that the token grants; none before signing in, or when it is opaque.
@@ -164,24 +180,30 @@ impl Client {
         let name = answer::name(&method, path);
         let url = self.url(&name, path)?;
         let eventual = path.contains("$count=true");
+        let cost = Cost::of(&method, path);
         Ok(Call {
             method,
             url,
             body,
             safety,
             eventual,
+            cost,
             name,
         })
     }
 
     /// Sends one HTTP request, with the token, once.
     async fn deliver(&self, call: &Call) -> Result<Outcome, Error> {
-        self.gate.pass().await;
+        self.budget.spend(call.cost, &self.stop).await;
         let _place = self
             .places
             .acquire()
             .await
             .expect("the semaphore is never closed");
+        if self.stop.is_asked() {
+            let call = call.name.clone();
+            return Err(Error::Stopped { call });
+        }
         let request_id = Uuid::new_v4().to_string();
         let (request, token) = self.authorise(call, &request_id).await?;
         let started = Instant::now();
@@ -189,8 +211,6 @@ impl Client {
         let took = started.elapsed();
         let result = match result {
             Ok(response) => {
-                self.gate
-                    .heed(response.status, &response.headers, Timestamp::now());
                 tracing::debug!(
                     call = call.name,
                     status = response.status,

@@ -77,6 +77,12 @@ pub enum Error {
         /// The request: verb and path.
         call: String,
     },
+    /// Somebody asked to stop before it was sent.
+    #[error("{call} → not sent: the run was interrupted")]
+    Stopped {
+        /// The request: verb and path.
+        call: String,
+    },
     /// No token.
     #[error("no token for Microsoft Graph: {0}")]
     SignIn(String),
@@ -289,7 +295,9 @@ impl Error {
             Self::SignIn(_) => {
                 "check tenant, application and credential: the line above says which one was chosen"
             }
-            Self::Loop { .. } | Self::BadPath { .. } | Self::Trust(_) => return None,
+            Self::Loop { .. } | Self::BadPath { .. } | Self::Stopped { .. } | Self::Trust(_) => {
+                return None;
+            }
         };
         Some(hint.to_owned())
     }

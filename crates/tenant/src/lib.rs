@@ -4,9 +4,11 @@
 
 pub mod apply;
 pub mod auth;
+mod budget;
 pub mod client;
 pub mod error;
 mod observe;
+mod stop;
 mod throttle;
 pub mod transport;
 
@@ -14,6 +16,7 @@ pub use observe::observe;
 
 pub use client::{Client, ClientOptions, Reply};
 pub use error::Error;
+pub use stop::Stop;
 
 /// How every request names its sender.
 pub(crate) const USER_AGENT: &str = concat!("guestlist/", env!("CARGO_PKG_VERSION"));

@@ -30,6 +30,7 @@ pub async fn observe(
                 .absorb(&read, answer)
                 .map_err(|error| Error::shape(&read.path, &error))?;
         }
+        client.tenant_has(snapshot.users.len());
     }
     match snapshot.wants(&config.desired, &config.policy).first() {
         None => Ok(snapshot),

@@ -1,13 +1,10 @@
-//! When to send again, and how long to wait before that. Pure but for the gate, which holds every
-//! request back while Graph asks for quiet.
+//! When to send again, and how long to wait before that.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
-use tokio::time::Instant;
 
 /// How often a request is sent at most.
 pub(crate) const TRIES: u32 = 8;
@@ -66,47 +63,6 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duratio
         .and_then(date)
         .unwrap_or(now);
     Duration::try_from(date(text)?.duration_since(now)).ok()
-}
-
-/// Holds all requests back until a moment that replies may move.
-#[derive(Debug, Default)]
-pub(crate) struct Gate(Mutex<Option<Instant>>);
-
-impl Gate {
-    /// Waits until requests may be sent.
-    pub(crate) async fn pass(&self) {
-        // Again after each wait: somebody else's reply may have moved the moment meanwhile.
-        loop {
-            let until = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            match until {
-                Some(until) if until > Instant::now() => tokio::time::sleep_until(until).await,
-                _ => return,
-            }
-        }
-    }
-
-    /// Heeds what a reply says about the load. Requests that are sent while throttled count too,
-    /// so that waiting alone would prolong it for the others.
-    /// Source: "Microsoft Graph service-specific throttling limits", concepts/throttling-limits.
-    pub(crate) fn heed(&self, status: u16, headers: &HeaderMap, now: Timestamp) {
-        let load = headers
-            .get("x-ms-throttle-limit-percentage")
-            .and_then(|value| value.to_str().ok()?.parse::<f64>().ok());
-        let wait = match (status, load) {
-            (429, _) => retry_after(headers, now),
-            // 0.8 to 1.8 of what the tenant may use; absent below that.
-            (_, Some(load)) if (0.8..=2.0).contains(&load) => {
-                Some(Duration::from_secs_f64(load - 0.8))
-            }
-            _ => None,
-        };
-        let Some(wait) = wait.filter(|wait| *wait < PATIENCE) else {
-            return;
-        };
-        let until = Instant::now() + wait;
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *held = Some(held.map_or(until, |held| held.max(until)));
-    }
 }
 
 #[cfg(test)]
@@ -170,21 +126,5 @@ mod tests {
             assert_eq!(wait(&[("retry-after", odd)]), None, "{odd}");
         }
         assert_eq!(wait(&[]), None);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn everybody_waits_for_the_longest_request() {
-        let gate = Gate::default();
-        let now = Timestamp::now();
-        gate.heed(429, &headers(&[("retry-after", "10")]), now);
-        gate.heed(429, &headers(&[("retry-after", "3")]), now);
-        gate.heed(
-            200,
-            &headers(&[("x-ms-throttle-limit-percentage", "1.0")]),
-            now,
-        );
-        let start = Instant::now();
-        gate.pass().await;
-        assert_eq!(start.elapsed().as_secs(), 10);
     }
 }

@@ -13,7 +13,11 @@ use crate::auth::is_loopback;
 use crate::error::Error;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
-const TIMEOUT: Duration = Duration::from_secs(100);
+/// How long signing in may take.
+const SIGN_IN_TIMEOUT: Duration = Duration::from_secs(100);
+/// How long a connection is kept that nobody uses: less than gateways keep theirs, so that it is
+/// ours to close.
+const IDLE: Duration = Duration::from_secs(45);
 const LARGEST_BODY: usize = 64 * 1024 * 1024;
 
 /// What is sent.
@@ -81,9 +85,9 @@ pub struct HttpTransport(reqwest::Client);
 
 impl HttpTransport {
     /// Returns a transport to `graph_root` that trusts the CAs in `ca_file` only, or else those
-    /// of the platform.
-    pub fn new(graph_root: &Url, ca_file: Option<&Path>) -> Result<Self, Error> {
-        let mut builder = builder(ca_file)?;
+    /// of the platform. An answer that is not there in full after `timeout` is lost.
+    pub fn new(graph_root: &Url, ca_file: Option<&Path>, timeout: Duration) -> Result<Self, Error> {
+        let mut builder = builder(ca_file)?.timeout(timeout);
         if is_loopback(graph_root) {
             // A proxy would be another party that sees the token, which plain http does not hide.
             builder = builder.no_proxy();
@@ -98,7 +102,7 @@ impl HttpTransport {
 
 /// Returns the client that signs in, which trusts what [`HttpTransport::new`] trusts.
 pub fn sign_in_client(ca_file: Option<&Path>) -> Result<reqwest::Client, Error> {
-    build(builder(ca_file)?)
+    build(builder(ca_file)?.timeout(SIGN_IN_TIMEOUT))
 }
 
 fn build(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, Error> {
@@ -108,7 +112,7 @@ fn build(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, Error> {
 fn builder(ca_file: Option<&Path>) -> Result<reqwest::ClientBuilder, Error> {
     let builder = reqwest::Client::builder()
         .connect_timeout(CONNECT_TIMEOUT)
-        .timeout(TIMEOUT)
+        .pool_idle_timeout(IDLE)
         // Graph's calls used here never redirect, and a redirect could carry a token elsewhere.
         .redirect(reqwest::redirect::Policy::none());
     let Some(path) = ca_file else {
@@ -196,7 +200,7 @@ mod tests {
             stream.write_all(reply.as_bytes()).await.unwrap();
             String::from_utf8_lossy(&asked[..length]).into_owned()
         });
-        let transport = HttpTransport::new(&url, None).unwrap();
+        let transport = HttpTransport::new(&url, None, Duration::from_secs(10)).unwrap();
         let request = HttpRequest {
             method: Method::GET,
             url,
@@ -228,7 +232,7 @@ mod tests {
             .parse()
             .unwrap();
         drop(listener);
-        let transport = HttpTransport::new(&url, None).unwrap();
+        let transport = HttpTransport::new(&url, None, Duration::from_secs(10)).unwrap();
         let request = HttpRequest {
             method: Method::POST,
             url,

@@ -1,11 +1,15 @@
-//! A step under way: which of its requests is next, and how requests of several steps join.
+//! Steps under way, each a chain of requests; lanes of chains that write to one object, which go
+//! one after another; and units, what is sent together because several steps join.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use guestlist_planner::address::Address;
 use guestlist_planner::request::{Bulk, Request};
 use serde_json::json;
 use tokio::time::Instant;
+
+use crate::error::Error;
 
 /// How many references travel in one PATCH. Source: "Add members", Graph v1.0.
 const JOINED: usize = 20;
@@ -20,21 +24,23 @@ pub(super) struct Chain {
     pub(super) place: usize,
     /// Which of its requests is next.
     pub(super) next: usize,
-    /// Not to be tried before.
-    pub(super) not_before: Option<Instant>,
     /// Whether it must go alone.
     pub(super) single: bool,
+    /// How its request got lost, which may have happened: it is looked for, and not sent again.
+    pub(super) lost: Option<Error>,
+    not_before: Option<Instant>,
     pause: Duration,
     deadline: Option<Instant>,
 }
 
 impl Chain {
-    pub(super) fn new(place: usize) -> Self {
+    fn new(place: usize) -> Self {
         Self {
             place,
             next: 0,
-            not_before: None,
             single: false,
+            lost: None,
+            not_before: None,
             pause: PAUSES.0,
             deadline: None,
         }
@@ -46,6 +52,16 @@ impl Chain {
             next: self.next + 1,
             ..Self::new(self.place)
         };
+    }
+
+    /// Returns whether it has nothing to send now.
+    pub(super) fn waits(&self, now: Instant) -> bool {
+        self.lost.is_some() || !self.is_due(now)
+    }
+
+    /// Returns whether it was put off, and is not due yet.
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        self.not_before.is_none_or(|instant| instant <= now)
     }
 
     /// Puts the request off; false once it has been put off for `settle`.
@@ -61,36 +77,98 @@ impl Chain {
     }
 }
 
+/// The chains that are left, by the object they write to, in the order of the plan.
+#[derive(Debug)]
+pub(super) struct Lanes(BTreeMap<Address, BTreeMap<usize, Chain>>);
+
+impl Lanes {
+    pub(super) fn new(places: impl Iterator<Item = (Address, usize)>) -> Self {
+        let mut lanes: BTreeMap<Address, BTreeMap<usize, Chain>> = BTreeMap::new();
+        for (object, place) in places {
+            let lane = lanes.entry(object).or_default();
+            lane.insert(place, Chain::new(place));
+        }
+        Self(lanes)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Address, impl Iterator<Item = &Chain>)> {
+        self.0
+            .iter()
+            .map(|(object, chains)| (object, chains.values()))
+    }
+
+    /// Returns every chain whose request got lost and that is due to be looked for.
+    pub(super) fn lost(&mut self) -> impl Iterator<Item = &mut Chain> {
+        let now = Instant::now();
+        let chains = self.0.values_mut().flat_map(BTreeMap::values_mut);
+        chains.filter(move |chain| chain.lost.is_some() && chain.is_due(now))
+    }
+
+    /// Returns the chains that a unit serves.
+    pub(super) fn chains(&mut self, unit: &Unit) -> impl Iterator<Item = &mut Chain> {
+        let lane = self.0.get_mut(&unit.object).into_iter();
+        let chains = lane.flat_map(BTreeMap::values_mut);
+        chains.filter(|chain| unit.places.contains(&chain.place))
+    }
+
+    /// Takes a chain out of its lane.
+    pub(super) fn remove(&mut self, object: &Address, place: usize) {
+        if let Some(lane) = self.0.get_mut(object) {
+            lane.remove(&place);
+            if lane.is_empty() {
+                self.0.remove(object);
+            }
+        }
+    }
+
+    /// Returns when the first of the chains that were put off is due.
+    pub(super) fn wake(&self) -> Option<Instant> {
+        let chains = self.0.values().flat_map(BTreeMap::values);
+        chains.filter_map(|chain| chain.not_before).min()
+    }
+
+    /// Returns the places of all chains, in the order of the plan.
+    pub(super) fn places(&self) -> Vec<usize> {
+        let mut places: Vec<_> = self.0.values().flat_map(BTreeMap::keys).copied().collect();
+        places.sort_unstable();
+        places
+    }
+}
+
 /// One request, and the chains it serves.
 #[derive(Debug)]
 pub(super) struct Unit {
+    /// The object it writes to.
+    pub(super) object: Address,
     /// The places in the plan of the steps it serves.
     pub(super) places: Vec<usize>,
     /// The request of the first of them.
     pub(super) request: Request,
-    lane: Address,
+    /// Whether it begins a step.
+    pub(super) first: bool,
     single: bool,
     references: Vec<String>,
 }
 
 impl Unit {
-    pub(super) fn new(chain: &Chain, request: Request, lane: Address) -> Self {
-        let references = request
-            .bulk
-            .iter()
-            .map(|bulk| bulk.reference.clone())
-            .collect();
+    pub(super) fn new(object: &Address, chain: &Chain, request: Request) -> Self {
+        let references = request.bulk.iter().map(|bulk| bulk.reference.clone());
         Self {
+            object: object.clone(),
             places: vec![chain.place],
-            request,
-            lane,
+            first: chain.next == 0,
             single: chain.single,
-            references,
+            references: references.collect(),
+            request,
         }
     }
 
     /// Returns whether another chain's request can travel along.
-    pub(super) fn takes(&self, chain: &Chain, request: &Request, lane: &Address) -> bool {
+    pub(super) fn takes(&self, chain: &Chain, request: &Request) -> bool {
         let alike = |a: &Bulk, b: &Bulk| a.path == b.path && a.property == b.property;
         let joins = self
             .request
@@ -98,7 +176,7 @@ impl Unit {
             .as_ref()
             .zip(request.bulk.as_ref())
             .is_some_and(|(a, b)| alike(a, b));
-        joins && self.lane == *lane && !self.single && !chain.single && self.places.len() < JOINED
+        joins && !self.single && !chain.single && self.places.len() < JOINED
     }
 
     pub(super) fn join(&mut self, chain: &Chain, request: &Request) {

@@ -4,12 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use guestlist_planner::address::Address;
+use guestlist_planner::kinds::guest::Guest;
 use guestlist_planner::kinds::guest::user::{self, User};
-use guestlist_planner::kinds::{Action, Change, Object, Stage};
+use guestlist_planner::kinds::{Action, Change, Object};
 use guestlist_planner::request::{Answer, Read};
 use guestlist_planner::snapshot::Topic;
 use tokio::time::{Duration, Instant};
 
+use super::lanes::{Lanes, Unit};
 use super::{Outcome, Run};
 use crate::error::Error;
 
@@ -20,26 +22,36 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from
 const IDS: usize = 15;
 
 impl Run<'_> {
-    /// Leaves out the steps of a stage whose ground has shifted since the plan was made.
-    pub(super) async fn look_again(&mut self, stage: Stage, places: &[usize]) {
-        let checked = match stage {
-            Stage::Block | Stage::Strip | Stage::Delete => self.still_the_same(places).await,
-            Stage::Admit => self.still_ready(places).await,
-            Stage::Hold | Stage::Grant => Ok(Vec::new()),
+    /// Leaves out the steps of a stage that would bring somebody in whose address is not free any
+    /// more, or hand over an account that has changed.
+    pub(super) async fn look_before_inviting(&mut self, places: &[usize]) {
+        let places: Vec<_> = places
+            .iter()
+            .copied()
+            .filter(|place| self.invites(*place))
+            .collect();
+        let shifted = match self.still_ready(&places).await {
+            Ok(shifted) => shifted,
+            Err(error) => unseen(&places, &error),
         };
-        match checked {
-            Ok(shifted) => shifted
-                .into_iter()
-                .for_each(|(place, why)| self.end(place, Outcome::Skipped(why))),
-            Err(error) => {
-                let why = format!("could not be looked up again: {error}");
-                let risky = |place: &&usize| stage != Stage::Admit || self.invites(**place);
-                let risky: Vec<_> = places.iter().filter(risky).copied().collect();
-                risky
-                    .into_iter()
-                    .for_each(|place| self.end(place, Outcome::Skipped(why.clone())));
-            }
+        for (place, why) in shifted {
+            self.end(place, Outcome::Skipped(why));
         }
+    }
+
+    /// Leaves out what would take something from an account that is not what the plan saw. Looked
+    /// at right before it is sent: a long run takes hours.
+    pub(super) async fn look_before_taking(&mut self, units: &mut Vec<Unit>, lanes: &mut Lanes) {
+        let begun = units.iter().filter(|unit| unit.first);
+        let places: Vec<_> = begun.flat_map(|unit| unit.places.clone()).collect();
+        let shifted = match self.still_the_same(&places).await {
+            Ok(shifted) => shifted,
+            Err(error) => unseen(&places, &error),
+        };
+        let left_out: BTreeSet<_> = shifted.iter().map(|(place, _)| *place).collect();
+        units.retain(|unit| !unit.places.iter().any(|place| left_out.contains(place)));
+        let skipped = |(place, why)| (place, Outcome::Skipped(why));
+        self.end_all(lanes, shifted.into_iter().map(skipped).collect());
     }
 
     /// Returns whether a step brings an address into the tenant: by invitation or by handing over.
@@ -116,25 +128,19 @@ impl Run<'_> {
     async fn still_free(&self, places: &[usize]) -> Result<Vec<(usize, String)>, Error> {
         let invited: BTreeMap<_, _> = places
             .iter()
-            .filter(|place| self.invites(**place))
             .filter_map(|place| Some((self.steps[*place].change.object().guest()?, *place)))
             .collect();
         if invited.is_empty() {
             return Ok(Vec::new());
         }
-        // The tenant may hold a domain as it is written or as punycode.
-        let written =
+        let guests =
             invited
                 .values()
                 .filter_map(|place| match self.steps[*place].change.object() {
-                    Object::Guest(guest) => guest.mail.as_ref().map(|mail| mail.to_lowercase()),
+                    Object::Guest(guest) => Some(guest),
                     _ => None,
                 });
-        let spellings: BTreeSet<_> = invited
-            .keys()
-            .map(|key| (*key).to_owned())
-            .chain(written)
-            .collect();
+        let spellings: BTreeSet<_> = guests.flat_map(Guest::spellings).collect();
         let mut reads = user::lookups(spellings.iter().map(String::as_str));
         reads.push(user::deleted());
         let found = self.users(reads).await?;
@@ -178,13 +184,13 @@ impl Run<'_> {
             open.extend(id.map(|id| (step.address.clone(), id.to_owned())));
         }
         let mut pause = PAUSES.0;
-        while !open.is_empty() {
+        while !open.is_empty() && !self.client.stop().is_asked() {
             let found = self.listed(&open).await.unwrap_or_default();
             open.retain(|_, id| !found.contains(id));
             if open.is_empty() || Instant::now() >= deadline {
                 break;
             }
-            tokio::time::sleep(pause).await;
+            self.client.stop().sleep_until(Instant::now() + pause).await;
             pause = (pause * 2).min(PAUSES.1);
         }
         open.into_keys().collect()
@@ -212,4 +218,10 @@ impl Run<'_> {
         }
         Ok(found)
     }
+}
+
+/// Returns that nothing is known of these steps' objects: then nothing is done to them.
+fn unseen(places: &[usize], error: &Error) -> Vec<(usize, String)> {
+    let why = format!("could not be looked up again: {error}");
+    places.iter().map(|place| (*place, why.clone())).collect()
 }

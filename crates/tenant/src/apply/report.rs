@@ -2,8 +2,12 @@
 
 use guestlist_planner::address::Address;
 use guestlist_planner::plan::Step;
+use guestlist_planner::request::Request;
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+use crate::client::Reply;
+use crate::error::Error;
 
 /// What became of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,33 +25,98 @@ pub enum Outcome {
     Skipped(String),
 }
 
+/// What a line of the journal says of a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Phase {
+    /// It is about to be sent.
+    Intent,
+    /// Its answer.
+    Outcome,
+    /// Its answer was lost, and what it made was found.
+    Found,
+}
+
 /// One line of the journal: before a write and after it. It never holds a body, a token or a
 /// redeem link.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Entry<'a> {
+pub struct Entry {
     /// When.
     pub at: Timestamp,
-    /// `intent` or `outcome`.
-    pub phase: &'static str,
+    /// Before or after.
+    pub phase: Phase,
     /// What is changed.
     pub address: String,
     /// The verb and path.
     pub request: String,
     /// Why.
-    pub because: &'a str,
-    /// How it went, on an outcome.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    pub because: String,
+    /// How it went: the status, or what went wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<String>,
-    /// Graph's id of the request, on an outcome.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Whether it failed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub failed: bool,
+    /// Whether it may have happened although it failed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_doubt: bool,
+    /// Graph's id of the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
+}
+
+impl Entry {
+    /// Returns the line before a request of a step is sent.
+    pub(super) fn intent(step: &Step, request: &Request) -> Self {
+        Self {
+            at: Timestamp::now(),
+            phase: Phase::Intent,
+            address: step.address.to_string(),
+            request: format!("{} {}", request.method.as_str(), request.path),
+            because: step.because.text.clone(),
+            result: None,
+            failed: false,
+            in_doubt: false,
+            request_id: None,
+        }
+    }
+
+    /// Returns the line after it.
+    pub(super) fn outcome(self, result: &Result<Reply, Error>) -> Self {
+        let phase = Phase::Outcome;
+        match result {
+            Ok(reply) => Self {
+                phase,
+                result: Some(reply.status.to_string()),
+                request_id: Some(reply.request_id.clone()),
+                ..self
+            },
+            Err(error) => Self {
+                phase,
+                result: Some(error.to_string()),
+                failed: true,
+                in_doubt: error.is_lost(),
+                request_id: error.request_id().map(str::to_owned),
+                ..self
+            },
+        }
+    }
+
+    /// Returns the line that says what a request made whose answer was lost.
+    pub(super) fn found(self, id: &str) -> Self {
+        Self {
+            phase: Phase::Found,
+            result: Some(id.to_owned()),
+            ..self
+        }
+    }
 }
 
 /// Keeps the journal. A line must be safe on disk when the call returns.
 pub trait Journal {
     /// Adds lines.
-    fn write(&mut self, entries: &[Entry<'_>]) -> std::io::Result<()>;
+    fn write(&mut self, entries: &[Entry]) -> std::io::Result<()>;
 }
 
 /// How a run went.

@@ -6,6 +6,7 @@ use reqwest::{Method, Url};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use crate::budget::Cost;
 use crate::error::Error;
 use crate::throttle::Safety;
 use crate::transport::TransportError;
@@ -49,6 +50,7 @@ pub(super) fn join(calls: &[&Call], root: &Url) -> Result<Call, Error> {
         body: Some(json!({ "requests": requests })),
         safety: if reads { Safety::Read } else { Safety::Once },
         eventual: false,
+        cost: Cost::sum(calls.iter().map(|call| call.cost)),
         name: format!("POST /$batch of {}", calls.len()),
     })
 }

@@ -10,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
+use crate::stop::Stop;
 use crate::transport::{HeaderMap, HttpRequest, HttpResponse, Transport, TransportError};
 
 use super::{Client, ClientOptions};
@@ -111,6 +112,7 @@ impl Fake {
             credential: Arc::new(self.clone()),
             transport: Arc::new(self.clone()),
             concurrency: 4,
+            stop: Stop::default(),
         })
     }
 

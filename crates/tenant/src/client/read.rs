@@ -5,10 +5,10 @@ use futures::future::try_join_all;
 use guestlist_planner::request::{Answer, Read};
 use guestlist_planner::snapshot::Topic;
 
+use crate::budget::is_served_singly;
 use crate::error::Error;
 
 use super::pages::Pages;
-use super::write::is_served_singly;
 use super::{BATCH, Call, Client};
 
 impl Client {

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use crate::budget::Cost;
 use crate::error::Error;
 use crate::throttle::{PATIENCE, Safety, TRIES, backoff, is_worth_repeating, retry_after};
 use crate::transport::TransportError;
@@ -48,7 +49,7 @@ impl Client {
                     Err(_) => None,
                 };
                 match wait {
-                    Some(wait) if tries < TRIES && started.elapsed() + wait <= PATIENCE => {
+                    Some(wait) if self.has_patience(tries, started.elapsed() + wait) => {
                         pause = pause.max(wait);
                         again.push(attempt);
                     }
@@ -61,11 +62,15 @@ impl Client {
             }
             if !again.is_empty() {
                 tracing::info!(requests = again.len(), wait = ?pause, "sending again after a wait");
-                tokio::time::sleep(pause).await;
+                self.stop.sleep_until(Instant::now() + pause).await;
             }
             open = again;
         }
         done.into_iter().flatten().collect()
+    }
+
+    fn has_patience(&self, tries: u32, waited: Duration) -> bool {
+        tries < TRIES && waited <= PATIENCE && !self.stop.is_asked()
     }
 
     /// Returns how long to wait before a call is sent again, or none if its outcome stands.
@@ -78,9 +83,13 @@ impl Client {
     ) -> Option<Duration> {
         let backoff = || backoff(tries, Uuid::new_v4().as_fields().0);
         if let Ok(answer) = &outcome.result {
-            // A batch as a whole is never throttled; what is inside it is.
-            self.gate
-                .heed(answer.status, &answer.headers, Timestamp::now());
+            let cost = if answer.of_batch {
+                Cost::default()
+            } else {
+                call.cost
+            };
+            let now = Timestamp::now();
+            self.budget.heed(cost, answer.status, &answer.headers, now);
         }
         match &outcome.result {
             // Expired or revoked, or CAE wants a newer one. Nothing was done; once is enough.

@@ -17,6 +17,9 @@ use crate::transport::chain;
 
 /// How long before its end a token is replaced.
 const MARGIN: Duration = Duration::from_secs(300);
+/// How long a token is kept at least. By a local clock that is fast every token looks expired; one
+/// that really is, Graph refuses, and then it is replaced.
+const SHORTEST: Duration = Duration::from_secs(60);
 /// How long a token is kept at most, whatever it says.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
@@ -112,7 +115,7 @@ impl Tokens {
         bearer.set_sensitive(true);
         let lifetime = Duration::try_from(token.expires_on - OffsetDateTime::now_utc())
             .unwrap_or_default()
-            .min(LONGEST);
+            .clamp(SHORTEST, LONGEST);
         // A token that lives hardly longer than the margin is still used for half of its life.
         let until = Instant::now() + lifetime - MARGIN.min(lifetime / 2);
         *self.claims.lock().unwrap_or_else(PoisonError::into_inner) =

@@ -8,6 +8,7 @@ use guestlist_planner::request::{Already, Request};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::budget::is_served_singly;
 use crate::error::Error;
 use crate::throttle::Safety;
 
@@ -30,13 +31,6 @@ impl fmt::Debug for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Reply({}, request-id {})", self.status, self.request_id)
     }
-}
-
-/// Returns whether a service takes about one request a second from all apps together, so that
-/// joining its requests would only have them refused: identity protection and Conditional Access.
-/// Source: "Microsoft Graph service-specific throttling limits", concepts/throttling-limits.
-pub(super) fn is_served_singly(path: &str) -> bool {
-    path.starts_with("/identity/conditionalAccess") || path.starts_with("/identityProtection")
 }
 
 impl Client {
