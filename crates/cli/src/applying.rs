@@ -3,8 +3,7 @@
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
-use guestlist_planner::plan::{Plan, Request, Step};
-use guestlist_planner::render::title;
+use guestlist_planner::plan::{Plan, Request};
 use guestlist_planner::safe::printable;
 use guestlist_tenant::apply::{Options, Outcome, Report};
 use jiff::Timestamp;
@@ -14,7 +13,8 @@ use crate::connection::connect;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::journal::FileJournal;
-use crate::{files, keep, planning, showing};
+use crate::progress::Progress;
+use crate::{files, interrupt, keep, planning, showing};
 
 pub(crate) async fn apply(
     common: &Common,
@@ -24,7 +24,7 @@ pub(crate) async fn apply(
     let config = files::config(&common.dir, now)?;
     let saved = args.plan.as_deref().map(showing::saved).transpose()?;
     let _lock = keep::lock(&common.dir)?;
-    let connection = connect(&common.dir, &config, common.auth.as_deref()).await?;
+    let connection = connect(common, &config).await?;
     let snapshot = guestlist_tenant::observe(&connection.client, &config, now).await?;
     let request = Request {
         approved: saved.as_ref().map(|saved| saved.steps.clone()),
@@ -56,21 +56,18 @@ pub(crate) async fn apply(
         now: args::now(),
         settle: Duration::from_secs(args.settle),
     };
-    let mut done = 0;
-    let total = plan.steps.len();
-    let mut progress = |step: &Step, outcome: &Outcome| {
-        done += 1;
-        eprintln!("[{done}/{total}] {}", line(step, outcome));
-    };
+    interrupt::listen(connection.client.stop().clone());
+    let mut progress = Progress::new(plan.steps.len());
     let report = guestlist_tenant::apply::apply(
         &connection.client,
         &plan,
         ids,
         options,
         &mut journal,
-        &mut progress,
+        &mut |step, outcome| progress.ended(step, outcome),
     )
     .await;
+    progress.finish();
     result(&report);
     Ok(if report.is_complete() && !blocked {
         Exit::Done
@@ -103,15 +100,6 @@ fn agreed(plan: &Plan) -> Result<bool, Failure> {
         eprintln!("Nothing was changed.");
     }
     Ok(agreed)
-}
-
-fn line(step: &Step, outcome: &Outcome) -> String {
-    let what = title(step);
-    match outcome {
-        Outcome::Done => format!("done     {what}"),
-        Outcome::Failed { .. } => format!("failed   {what}"),
-        Outcome::Skipped(why) => format!("skipped  {what}: {}", printable(why)),
-    }
 }
 
 /// Prints how the run went.

@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use guestlist_planner::limits::Hand;
@@ -40,6 +41,9 @@ pub(crate) struct Common {
     /// How to sign in, instead of what the environment says.
     #[arg(long, value_name = "NAME", global = true)]
     pub(crate) auth: Option<String>,
+    /// How long to wait for one answer of the tenant, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 100, global = true)]
+    timeout: u64,
     /// Say more: -v what is read and written, -vv every request.
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     verbose: u8,
@@ -53,6 +57,11 @@ enum When {
 }
 
 impl Common {
+    /// Returns how long to wait for one answer.
+    pub(crate) fn timeout(&self) -> Duration {
+        Duration::from_secs(self.timeout)
+    }
+
     /// Returns whether a stream gets colours.
     pub(crate) fn color(&self, terminal: bool) -> bool {
         match self.color {
@@ -75,9 +84,10 @@ enum Command {
     Plan(PlanArgs),
     /// Plan, show, ask, execute; with a saved PLAN, execute only what was approved.
     Apply(ApplyArgs),
-    /// Print a saved plan.
+    /// Print a saved plan, or the journal of an apply.
     Show {
-        /// The file that `plan --out` wrote.
+        /// The file that `plan --out` wrote, or one below .guestlist/journal/.
+        #[arg(value_name = "PLAN")]
         plan: PathBuf,
         /// How to print it.
         #[arg(long, value_enum, default_value_t = Format::Text)]

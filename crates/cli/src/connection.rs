@@ -9,8 +9,9 @@ use guestlist_planner::snapshot::Snapshot;
 use guestlist_sandbox::{Sandbox, Server, serve};
 use guestlist_tenant::auth::{self, Endpoint};
 use guestlist_tenant::transport::{HttpTransport, Url, sign_in_client};
-use guestlist_tenant::{Client, ClientOptions};
+use guestlist_tenant::{Client, ClientOptions, Stop};
 
+use crate::args::Common;
 use crate::failure::Failure;
 use crate::keep;
 
@@ -30,47 +31,37 @@ pub(crate) fn sandbox_state(root: &Path) -> PathBuf {
 }
 
 /// Connects to the tenant that the files are for.
-pub(crate) async fn connect(
-    root: &Path,
-    config: &Config,
-    named: Option<&str>,
-) -> Result<Connection, Failure> {
+pub(crate) async fn connect(common: &Common, config: &Config) -> Result<Connection, Failure> {
     if config.policy.tenant.is_sandbox() {
-        embedded(root).await
+        embedded(common).await
     } else {
-        real(config, named).await
+        real(common, config).await
     }
 }
 
-async fn embedded(root: &Path) -> Result<Connection, Failure> {
-    let sandbox = Sandbox::open(&sandbox_state(root))?;
+async fn embedded(common: &Common) -> Result<Connection, Failure> {
+    let sandbox = Sandbox::open(&sandbox_state(&common.dir))?;
     let token = sandbox.token();
     let address = ([127, 0, 0, 1], 0).into();
     let server = serve(sandbox, address, None)
         .await
         .map_err(Failure::file("the sandbox"))?;
     let graph_root = parse(&server.graph_url)?;
-    let transport = Arc::new(HttpTransport::new(&graph_root, None)?);
+    let transport = Arc::new(HttpTransport::new(&graph_root, None, common.timeout())?);
     let scope = format!("{}/.default", server.graph_url);
     let credential = auth::constant(token);
-    let client = Client::new(ClientOptions {
-        graph_root,
-        scope,
-        credential,
-        transport,
-        concurrency: CONCURRENCY,
-    });
+    let client = client(graph_root, scope, credential, transport);
     Ok(Connection {
         client,
         _server: Some(server),
     })
 }
 
-async fn real(config: &Config, named: Option<&str>) -> Result<Connection, Failure> {
+async fn real(common: &Common, config: &Config) -> Result<Connection, Failure> {
     let tenant = &config.policy.tenant;
     let env = |name: &str| std::env::var(name).ok();
     let terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    let choice = auth::choose(&env, named, terminal, Some(&tenant.id))?;
+    let choice = auth::choose(&env, common.auth.as_deref(), terminal, Some(&tenant.id))?;
     eprintln!("signing in with {choice}");
     let ca = std::env::var_os("SSL_CERT_FILE")
         .filter(|path| !path.is_empty())
@@ -81,18 +72,32 @@ async fn real(config: &Config, named: Option<&str>) -> Result<Connection, Failur
         authority,
     } = Endpoint::new(&env, tenant.cloud)?;
     let credential = choice.credential(&authority, &sign_in_client(ca.as_deref())?)?;
-    let transport = Arc::new(HttpTransport::new(&graph_root, ca.as_deref())?);
-    let client = Client::new(ClientOptions {
+    let transport = Arc::new(HttpTransport::new(
+        &graph_root,
+        ca.as_deref(),
+        common.timeout(),
+    )?);
+    let client = client(graph_root, scope, credential, transport);
+    client.sign_in().await?;
+    Ok(Connection {
+        client,
+        _server: None,
+    })
+}
+
+fn client(
+    graph_root: Url,
+    scope: String,
+    credential: Arc<dyn auth::TokenCredential>,
+    transport: Arc<HttpTransport>,
+) -> Client {
+    Client::new(ClientOptions {
         graph_root,
         scope,
         credential,
         transport,
         concurrency: CONCURRENCY,
-    });
-    client.sign_in().await?;
-    Ok(Connection {
-        client,
-        _server: None,
+        stop: Stop::default(),
     })
 }
 

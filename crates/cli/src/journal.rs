@@ -1,13 +1,16 @@
 //! The journal of one apply: `.guestlist/journal/<run>.jsonl`, a line before and a line after each
-//! write, on disk before the request goes out.
+//! write, on disk before the request goes out; and what `show` says of it.
 
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use guestlist_planner::plan::Plan;
-use guestlist_tenant::apply::{Entry, Journal};
-use serde::Serialize;
+use guestlist_planner::safe::printable;
+use guestlist_tenant::apply::{Entry, Journal, Phase};
+use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
 use crate::keep;
@@ -19,15 +22,23 @@ pub(crate) struct FileJournal {
     path: PathBuf,
 }
 
-#[derive(Serialize)]
+/// The first line: which run it is.
+#[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Head<'a> {
-    phase: &'static str,
+struct Head {
+    phase: HeadPhase,
     at: jiff::Timestamp,
-    version: &'a str,
-    tenant: &'a str,
-    commit: Option<&'a str>,
-    plan: &'a str,
+    version: String,
+    tenant: String,
+    commit: Option<String>,
+    /// The digest of the plan.
+    plan: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum HeadPhase {
+    Run,
 }
 
 impl FileJournal {
@@ -40,12 +51,12 @@ impl FileJournal {
         let file = keep::append(&path).map_err(Failure::file(&path))?;
         let mut journal = Self { file, path };
         let head = Head {
-            phase: "run",
+            phase: HeadPhase::Run,
             at,
-            version: &plan.version,
-            tenant: &plan.tenant,
-            commit: plan.commit.as_deref(),
-            plan: &plan.digest,
+            version: plan.version.clone(),
+            tenant: plan.tenant.clone(),
+            commit: plan.commit.clone(),
+            plan: plan.digest.clone(),
         };
         journal
             .line(&head)
@@ -62,8 +73,90 @@ impl FileJournal {
 }
 
 impl Journal for FileJournal {
-    fn write(&mut self, entries: &[Entry<'_>]) -> std::io::Result<()> {
+    fn write(&mut self, entries: &[Entry]) -> std::io::Result<()> {
         entries.iter().try_for_each(|entry| self.line(entry))?;
         self.file.sync_data()
+    }
+}
+
+/// Returns what a journal says, for people; none if `text` is no journal.
+pub(crate) fn read(text: &str) -> Option<String> {
+    let (head, rest) = text.split_once('\n')?;
+    let head: Head = serde_json::from_str(head).ok()?;
+    let mut last: BTreeMap<(String, String), (usize, Entry)> = BTreeMap::new();
+    let mut unreadable = 0;
+    for (number, line) in rest.lines().enumerate() {
+        match serde_json::from_str::<Entry>(line) {
+            Ok(entry) => {
+                let of = (entry.address.clone(), entry.request.clone());
+                last.insert(of, (number, entry));
+            }
+            // A run that was killed may leave half a line.
+            Err(_) => unreadable += 1,
+        }
+    }
+    let mut writes: Vec<_> = last.into_values().collect();
+    writes.sort_by_key(|(number, _)| *number);
+    Some(told(
+        &head,
+        writes.into_iter().map(|(_, entry)| entry),
+        unreadable,
+    ))
+}
+
+fn told(head: &Head, writes: impl Iterator<Item = Entry>, unreadable: usize) -> String {
+    let mut out = format!(
+        "Run of {} on tenant {}, guestlist {}\n  plan {}\n  commit {}\n\n",
+        head.at.strftime("%Y-%m-%d %H:%M:%S UTC"),
+        printable(&head.tenant),
+        printable(&head.version),
+        printable(&head.plan),
+        printable(head.commit.as_deref().unwrap_or("unknown")),
+    );
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for entry in writes {
+        let (word, how) = fate(&entry);
+        *counts.entry(word).or_default() += 1;
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            out,
+            "{word:8}  {}  {}\n          {} {how}",
+            printable(&entry.address),
+            printable(&entry.because),
+            printable(&entry.request),
+        );
+    }
+    let count = |word| counts.get(word).copied().unwrap_or_default();
+    let _ = writeln!(
+        out,
+        "\n{} done, {} failed, {} in doubt.",
+        count(DONE),
+        count(FAILED),
+        count(DOUBT)
+    );
+    if count(DOUBT) > 0 {
+        out.push_str("What is in doubt may have happened. Planning again is safe: it looks.\n");
+    }
+    if unreadable > 0 {
+        let _ = writeln!(out, "{unreadable} lines are cut off or unreadable.");
+    }
+    out
+}
+
+const DONE: &str = "done";
+const FAILED: &str = "failed";
+const DOUBT: &str = "in doubt";
+
+/// Returns what became of a write, by the last line about it.
+fn fate(entry: &Entry) -> (&'static str, String) {
+    let id = entry.request_id.as_deref().map(printable);
+    let id = id.map_or_else(String::new, |id| format!(" (request id {id})"));
+    let result = entry.result.as_deref().map(printable).unwrap_or_default();
+    match entry.phase {
+        Phase::Intent => (DOUBT, "→ the run ended before its answer".to_owned()),
+        Phase::Found => (DONE, format!("→ no answer, but found: {result}")),
+        Phase::Outcome if entry.in_doubt => (DOUBT, format!("→ {result}{id}")),
+        Phase::Outcome if entry.failed => (FAILED, format!("→ {result}{id}")),
+        Phase::Outcome => (DONE, format!("→ {result}{id}")),
     }
 }

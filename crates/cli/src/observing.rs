@@ -17,7 +17,7 @@ pub(crate) async fn observe(
     now: Timestamp,
 ) -> Result<Exit, Failure> {
     let config = files::config(&common.dir, now)?;
-    let connection = connect(&common.dir, &config, common.auth.as_deref()).await?;
+    let connection = connect(common, &config).await?;
     let snapshot = guestlist_tenant::observe(&connection.client, &config, now).await?;
     right_tenant(&config, &snapshot)?;
     let mut text = serde_json::to_string(&snapshot).map_err(|error| Failure::Plain {

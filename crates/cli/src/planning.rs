@@ -31,7 +31,7 @@ pub(crate) async fn plan(
     let snapshot = match &args.observed {
         Some(path) => saved(path, &config)?,
         None => {
-            let connection = connect(&common.dir, &config, common.auth.as_deref()).await?;
+            let connection = connect(common, &config).await?;
             guestlist_tenant::observe(&connection.client, &config, now).await?
         }
     };

@@ -1,30 +1,38 @@
-//! `show`: prints a saved plan.
+//! `show`: prints a saved plan, or what a journal says.
 
 use std::path::Path;
 
 use guestlist_planner::plan::{FORMAT, Plan};
 
-use crate::args::{Common, Format};
+use crate::args::{Common, Format, print};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::planning;
+use crate::{journal, planning};
 
 pub(crate) fn show(common: &Common, path: &Path, format: Format) -> Result<Exit, Failure> {
-    planning::show(common, &saved(path)?, format);
+    let text = std::fs::read_to_string(path).map_err(Failure::file(path))?;
+    match journal::read(&text) {
+        Some(told) => print(&told),
+        None => planning::show(common, &decode(path, &text)?, format),
+    }
     Ok(Exit::Done)
 }
 
 /// Reads a saved plan; refuses one of a newer format, and one that was altered.
 pub(crate) fn saved(path: &Path) -> Result<Plan, Failure> {
     let text = std::fs::read_to_string(path).map_err(Failure::file(path))?;
+    decode(path, &text)
+}
+
+fn decode(path: &Path, text: &str) -> Result<Plan, Failure> {
     let refused = |why: String| {
         Failure::plain(
             format!("{}: {why}", path.display()),
             "make it anew with `guestlist plan --out FILE`",
         )
     };
-    let value: serde_json::Value = serde_json::from_str(&text)
-        .map_err(|error| refused(format!("this is no plan: {error}")))?;
+    let value: serde_json::Value =
+        serde_json::from_str(text).map_err(|error| refused(format!("this is no plan: {error}")))?;
     let major = |version: &str| version.split('.').next().map(str::to_owned);
     match value["formatVersion"].as_str() {
         Some(version) if major(version) == major(FORMAT) => {}

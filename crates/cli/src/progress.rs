@@ -1,0 +1,78 @@
+//! How far an apply has come, on stderr: a bar on a terminal, a line for each step elsewhere.
+
+use std::io::IsTerminal;
+
+use guestlist_planner::plan::Step;
+use guestlist_planner::render::title;
+use guestlist_planner::safe::printable;
+use guestlist_tenant::apply::Outcome;
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// What the bar shows: steps done, and how long the rest will take at the pace so far.
+const BAR: &str = "{bar:30} {pos} of {len} steps, {msg}";
+
+/// Shows the progress of a run.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    bar: Option<ProgressBar>,
+    done: usize,
+    total: usize,
+}
+
+impl Progress {
+    /// Begins with none of `total` steps done.
+    pub(crate) fn new(total: usize) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let style = ProgressStyle::with_template(BAR);
+            let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+            let bar = ProgressBar::new(total as u64).with_style(style);
+            bar.set_message("sending");
+            bar
+        });
+        Self {
+            bar,
+            done: 0,
+            total,
+        }
+    }
+
+    /// Takes in how a step ended.
+    pub(crate) fn ended(&mut self, step: &Step, outcome: &Outcome) {
+        self.done += 1;
+        let line = line(step, outcome);
+        match &self.bar {
+            None => eprintln!("[{}/{}] {line}", self.done, self.total),
+            Some(bar) => {
+                if *outcome != Outcome::Done {
+                    bar.println(line);
+                }
+                bar.inc(1);
+                bar.set_message(left(bar));
+            }
+        }
+    }
+
+    /// Takes the bar away.
+    pub(crate) fn finish(self) {
+        if let Some(bar) = self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn left(bar: &ProgressBar) -> String {
+    match bar.eta().as_secs() {
+        0 => "almost done".to_owned(),
+        seconds @ 1..90 => format!("about {seconds} seconds left"),
+        seconds => format!("about {} minutes left", seconds.div_ceil(60)),
+    }
+}
+
+fn line(step: &Step, outcome: &Outcome) -> String {
+    let what = title(step);
+    match outcome {
+        Outcome::Done => format!("done     {what}"),
+        Outcome::Failed { .. } => format!("failed   {what}"),
+        Outcome::Skipped(why) => format!("skipped  {what}: {}", printable(why)),
+    }
+}
