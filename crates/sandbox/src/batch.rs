@@ -2,6 +2,8 @@
 //! satisfies `dependsOn`. Running them is left to the sandbox.
 //! <https://learn.microsoft.com/graph/json-batching>
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::error::{GraphError, Outcome};
@@ -147,6 +149,7 @@ pub(crate) fn answer(replies: Vec<(String, Reply)>) -> Reply {
         .into_iter()
         .rev()
         .map(|(id, reply)| {
+            let page = reply.is_html().then(|| STANDARD.encode(reply.bytes()));
             let mut headers: serde_json::Map<String, Value> = reply
                 .headers
                 .into_iter()
@@ -158,7 +161,8 @@ pub(crate) fn answer(replies: Vec<(String, Reply)>) -> Reply {
                 headers
                     .entry("Content-Type")
                     .or_insert(json!("application/json"));
-                response["body"] = body;
+                // A body that is no JSON comes in base64 (not documented, so not certain).
+                response["body"] = page.map_or(body, Value::String);
             }
             response["headers"] = Value::Object(headers);
             response

@@ -61,6 +61,8 @@ pub struct Fault {
 /// Which requests a fault strikes. Requests for tokens are never struck.
 #[derive(Debug, Clone)]
 pub enum When {
+    /// Every request; a batch, and each request inside it too.
+    Any,
     /// The n-th request since [`crate::Sandbox::behave`], counted from 1; a batch counts, and so
     /// does each request inside it, after it.
     Request(usize),
@@ -87,6 +89,46 @@ pub enum Act {
     Truncate,
     /// Does it, and answers something else.
     DoThenAnswer(Canned),
+    /// Does nothing and never answers: the connection stays open until the caller leaves. Inside
+    /// a batch the whole batch hangs, with what comes before done.
+    Hang,
+    /// Does it, and never answers.
+    DoThenHang,
+    /// Answers a read as a replica that has learnt nothing since [`crate::Sandbox::behave`];
+    /// writes are not struck.
+    Stale,
+    /// Does it, and a list's next link leads to `https://evil.example`; where there was no next
+    /// link, one is added.
+    ForeignLink,
+    /// Makes every token issued so far invalid, this request's too: 401.
+    ExpireTokens,
+    /// Does it, after somebody changed this elsewhere.
+    Meanwhile(Vec<Elsewhere>),
+    /// Answers as a proxy on the way does, with a page in HTML of this status, and does nothing.
+    Html(u16),
+}
+
+/// What an admin does in the portal while the caller's request is on its way. It needs no
+/// permission, is not counted and not logged; where Graph refuses it, nothing happens.
+#[derive(Debug, Clone)]
+pub struct Elsewhere {
+    /// `POST`, `PATCH`, …
+    pub method: String,
+    /// Path and query below the version, for instance `/users/{id}`.
+    pub path: String,
+    /// The body; links in it begin with `https://graph.microsoft.com/v1.0/`.
+    pub body: Option<Value>,
+}
+
+impl Elsewhere {
+    /// Returns a change made elsewhere.
+    pub fn new(method: &str, path: &str, body: Option<Value>) -> Self {
+        Elsewhere {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            body,
+        }
+    }
 }
 
 /// An answer made up beforehand.
@@ -164,6 +206,16 @@ impl Fault {
         }
     }
 
+    /// Returns a fault that strikes the next request, whatever it is.
+    pub fn next(act: Act) -> Self {
+        Fault {
+            when: When::Any,
+            skip: 0,
+            times: 1,
+            act,
+        }
+    }
+
     /// Strikes that many requests instead of one.
     #[must_use]
     pub fn times(mut self, times: usize) -> Self {
@@ -180,6 +232,7 @@ impl Fault {
 
     pub(crate) fn matches(&self, number: usize, method: &str, path: &str) -> bool {
         match &self.when {
+            When::Any => true,
             When::Request(wanted) => *wanted == number,
             When::Matching {
                 method: wanted,

@@ -1,5 +1,5 @@
 //! From a request to its answer: counting it, letting faults strike, checking the token and the
-//! permission, running the handler, and saving what changed.
+//! permission, running the handler, and saving what changed. What a fault does is in `faults.rs`.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::batch;
-use crate::behaviour::{Act, Behaviour, Canned};
+use crate::behaviour::{Act, Behaviour, Fault};
 use crate::call::Call;
 use crate::cost::cost;
 use crate::error::{GraphError, Outcome};
@@ -49,6 +49,8 @@ pub(crate) enum Answer {
     Drop,
     /// The connection is closed in the middle of this.
     Truncated(Reply),
+    /// The connection stays open without a word.
+    Hang,
 }
 
 /// A tenant at work.
@@ -59,11 +61,13 @@ pub(crate) struct Engine {
     pub(crate) received: Vec<Received>,
     pub(crate) grants: HashMap<String, Grant>,
     pub(crate) file: Option<PathBuf>,
-    number: usize,
+    pub(crate) number: usize,
     /// How often each fault's condition was met.
-    met: Vec<usize>,
+    pub(crate) met: Vec<usize>,
+    /// The tenant as it was when the behaviour was set, if a fault answers from there.
+    pub(crate) replica: Option<Tenant>,
     /// When objects were created, for those that not every replica knows.
-    born: HashMap<String, Instant>,
+    pub(crate) born: HashMap<String, Instant>,
     invitations: usize,
 }
 
@@ -78,6 +82,7 @@ impl Engine {
             file: None,
             number: 0,
             met: Vec::new(),
+            replica: None,
             born: HashMap::new(),
             invitations: 0,
         }
@@ -89,6 +94,12 @@ impl Engine {
 
     pub(crate) fn behave(&mut self, behaviour: Behaviour) {
         self.met = vec![0; behaviour.faults.len()];
+        let stale = |fault: &Fault| matches!(fault.act, Act::Stale);
+        self.replica = behaviour
+            .faults
+            .iter()
+            .any(stale)
+            .then(|| self.tenant.clone());
         self.behaviour = behaviour;
         self.number = 0;
         self.invitations = 0;
@@ -120,33 +131,29 @@ impl Engine {
 
     /// Answers a request to Graph; `root` is scheme, host and version.
     pub(crate) fn answer(&mut self, root: &str, request: &Request) -> Answer {
-        let granted = token::granted(self, request);
-        self.run(root, request, &granted, false)
+        self.run(root, request, None)
     }
 
-    fn run(
-        &mut self,
-        root: &str,
-        request: &Request,
-        granted: &Outcome<BTreeSet<String>>,
-        in_batch: bool,
-    ) -> Answer {
+    /// Runs a request; inside a batch `outer` is the batch, whose token counts.
+    fn run(&mut self, root: &str, request: &Request, outer: Option<&Request>) -> Answer {
         self.number += 1;
-        let at = self.record(request, self.number, in_batch);
+        let at = self.record(request, self.number, outer.is_some());
         let ids = Ids::of(request);
         let act = self.strike(request);
-        let done = match &act {
-            Some(Act::Answer(canned)) => Answer::Reply(self.canned(canned, &ids)),
-            Some(Act::Drop) => Answer::Drop,
-            _ => self.perform(root, request, granted, &ids, in_batch),
-        };
-        let mut answer = match (act, done) {
-            (Some(Act::Lose), Answer::Reply(_)) => Answer::Drop,
-            (Some(Act::Truncate), Answer::Reply(reply)) => Answer::Truncated(reply),
-            (Some(Act::DoThenAnswer(canned)), Answer::Reply(_)) => {
-                Answer::Reply(self.canned(&canned, &ids))
+        self.before(act.as_ref());
+        let done = match act.as_ref().and_then(|act| self.instead(act, &ids)) {
+            Some(answer) => answer,
+            None => {
+                let stale = matches!(act, Some(Act::Stale)) && request.method == "GET";
+                self.swap_replica(stale);
+                let done = self.perform(root, request, outer, &ids);
+                self.swap_replica(stale);
+                done
             }
-            (_, done) => done,
+        };
+        let mut answer = match done {
+            Answer::Reply(reply) => self.after(act, reply, request, &ids),
+            broken => broken,
         };
         if let Answer::Reply(reply) | Answer::Truncated(reply) = &mut answer {
             self.finish(reply, request, &ids);
@@ -179,71 +186,29 @@ impl Engine {
         self.received.len() - 1
     }
 
-    fn strike(&mut self, request: &Request) -> Option<Act> {
-        let number = self.number;
-        let mut act = None;
-        for (fault, met) in self.behaviour.faults.iter().zip(&mut self.met) {
-            if !fault.matches(number, &request.method, &request.path) {
-                continue;
-            }
-            *met += 1;
-            let struck = *met > fault.skip && *met <= fault.skip.saturating_add(fault.times);
-            if struck && act.is_none() {
-                act = Some(fault.act.clone());
-            }
-        }
-        act
-    }
-
-    fn canned(&self, canned: &Canned, ids: &Ids) -> Reply {
-        let error = GraphError::new(
-            canned.status,
-            canned.code(),
-            "The service failed on purpose.",
-        );
-        let mut reply = match &canned.body {
-            Some(body) => Reply::with(canned.status, Some(body.clone())),
-            None => Reply::refusal(&error, ids, self.now()),
-        };
-        reply.headers.extend(
-            canned
-                .headers
-                .iter()
-                .map(|(name, value)| (name.to_ascii_lowercase(), value.clone())),
-        );
-        reply
-    }
-
     fn perform(
         &mut self,
         root: &str,
         request: &Request,
-        granted: &Outcome<BTreeSet<String>>,
+        outer: Option<&Request>,
         ids: &Ids,
-        in_batch: bool,
     ) -> Answer {
+        let granted = token::granted(self, outer.unwrap_or(request));
         let done = match granted {
-            Err(error) => Err(error.clone()),
-            Ok(_) if request.path == "/$batch" && !in_batch => {
-                match self.batch(root, request, granted, ids) {
-                    Ok(Some(reply)) => Ok(reply),
-                    Ok(None) => return Answer::Drop,
+            Err(error) => Err(error),
+            Ok(_) if request.path == "/$batch" && outer.is_none() => {
+                match self.batch(root, request, ids) {
+                    Ok(answer) => return answer,
                     Err(error) => Err(error),
                 }
             }
-            Ok(granted) => self.dispatch(root, request, granted),
+            Ok(granted) => self.dispatch(root, request, &granted),
         };
         Answer::Reply(done.unwrap_or_else(|error| Reply::refusal(&error, ids, self.now())))
     }
 
-    /// Runs a batch; `None` when the connection breaks in the middle of it.
-    fn batch(
-        &mut self,
-        root: &str,
-        request: &Request,
-        granted: &Outcome<BTreeSet<String>>,
-        ids: &Ids,
-    ) -> Outcome<Option<Reply>> {
+    /// Runs a batch; when the connection breaks or hangs in the middle, nothing comes back.
+    fn batch(&mut self, root: &str, request: &Request, ids: &Ids) -> Outcome<Answer> {
         if request.method != "POST" {
             return Err(GraphError::method_not_allowed());
         }
@@ -260,17 +225,23 @@ impl Engine {
             let reply = if part.depends_on.iter().any(failed) {
                 Reply::refusal(&batch::failed_dependency(), ids, self.now())
             } else {
-                match self.run(root, &part.request, granted, true) {
+                match self.run(root, &part.request, Some(request)) {
                     Answer::Reply(reply) => reply,
-                    Answer::Drop | Answer::Truncated(_) => return Ok(None),
+                    Answer::Drop | Answer::Truncated(_) => return Ok(Answer::Drop),
+                    Answer::Hang => return Ok(Answer::Hang),
                 }
             };
             replies.push((part.id, reply));
         }
-        Ok(Some(batch::answer(replies)))
+        Ok(Answer::Reply(batch::answer(replies)))
     }
 
-    fn dispatch(&mut self, root: &str, request: &Request, granted: &BTreeSet<String>) -> Outcome {
+    pub(crate) fn dispatch(
+        &mut self,
+        root: &str,
+        request: &Request,
+        granted: &BTreeSet<String>,
+    ) -> Outcome {
         let now = self.now();
         self.tenant.purge(now);
         let (route, params) = routes::find(&request.method, &request.path)?;
@@ -303,8 +274,11 @@ impl Engine {
         Ok(reply)
     }
 
-    /// Adds the headers that every answer carries.
+    /// Adds the headers that every answer of Graph carries.
     fn finish(&self, reply: &mut Reply, request: &Request, ids: &Ids) {
+        if reply.is_html() {
+            return;
+        }
         let mut header = |name: &str, value: String| {
             if !reply.headers.iter().any(|(known, _)| known == name) {
                 reply.headers.push((name.to_owned(), value));

@@ -116,6 +116,28 @@ impl Reply {
         }
     }
 
+    /// Returns a page as proxies and gateways make it: not Graph's, not JSON.
+    pub(crate) fn html(status: u16) -> Self {
+        let page = format!(
+            "<!DOCTYPE html>\n<html><head><title>{status}</title></head><body><h1>{status}</h1></body></html>\n"
+        );
+        Self::with(status, Some(Value::String(page))).header("content-type", "text/html")
+    }
+
+    pub(crate) fn is_html(&self) -> bool {
+        self.headers
+            .contains(&("content-type".into(), "text/html".into()))
+    }
+
+    /// Returns the body as it is sent; a page goes as it is, everything else as JSON.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        match &self.body {
+            None => Vec::new(),
+            Some(Value::String(page)) if self.is_html() => page.clone().into_bytes(),
+            Some(body) => body.to_string().into_bytes(),
+        }
+    }
+
     pub(crate) fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }

@@ -23,6 +23,7 @@ mod deleted;
 mod directory;
 mod engine;
 mod error;
+mod faults;
 mod filter;
 mod fixture;
 mod groups;
@@ -53,7 +54,7 @@ mod tls;
 mod token;
 mod users;
 
-pub use behaviour::{Act, Behaviour, Canned, Fault, When};
+pub use behaviour::{Act, Behaviour, Canned, Elsewhere, Fault, When};
 pub use engine::Received;
 pub use error::SandboxError;
 pub use sandbox::Sandbox;

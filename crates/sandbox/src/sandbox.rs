@@ -11,7 +11,7 @@ use crate::behaviour::Behaviour;
 use crate::engine::{Engine, Received};
 use crate::error::SandboxError;
 use crate::tenant::{Object, Tenant, same, text};
-use crate::{deleted, fixture, guest, seed, store, token, users};
+use crate::{deleted, faults, fixture, guest, seed, store, token, users};
 
 /// A tenant. Clones share it.
 #[derive(Clone)]
@@ -224,7 +224,13 @@ impl Sandbox {
     }
 
     /// Tells the tenant how to behave from now on; faults count requests from here.
+    ///
+    /// # Panics
+    ///
+    /// If a change made elsewhere is no request that this tenant serves.
+    #[track_caller]
     pub fn behave(&self, behaviour: Behaviour) {
+        faults::check(&behaviour);
         self.lock().behave(behaviour);
     }
 

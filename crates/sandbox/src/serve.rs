@@ -154,6 +154,8 @@ async fn respond(
     match answer {
         Answer::Reply(reply) => Ok(response(reply, false)),
         Answer::Truncated(reply) if reply.body.is_some() => Ok(response(reply, true)),
+        // Hyper drops this when the caller leaves.
+        Answer::Hang => std::future::pending().await,
         Answer::Drop | Answer::Truncated(_) => Err(io::Error::other("closed by a fault")),
     }
 }
@@ -190,10 +192,7 @@ fn refuse(sandbox: &Sandbox, request: &Request, error: &GraphError) -> Reply {
 }
 
 fn response(reply: Reply, cut: bool) -> hyper::Response<Payload> {
-    let bytes = match &reply.body {
-        Some(body) => Bytes::from(body.to_string()),
-        None => Bytes::new(),
-    };
+    let bytes = Bytes::from(reply.bytes());
     let mut builder = hyper::Response::builder().status(reply.status);
     let typed = reply.headers.iter().any(|(name, _)| name == "content-type");
     if reply.body.is_some() && !typed {

@@ -3,6 +3,7 @@
 //! here to protect.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -25,7 +26,7 @@ const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer
 /// What a token allows, and until when in real time: callers' clocks are real too.
 pub(crate) struct Grant {
     expires: Timestamp,
-    roles: BTreeSet<String>,
+    roles: Arc<BTreeSet<String>>,
 }
 
 /// Issues a token with the permissions granted at present.
@@ -59,14 +60,18 @@ pub(crate) fn issue(engine: &mut Engine, app: &str) -> String {
         part(Uuid::new_v4().as_bytes()),
     );
     engine.grants.retain(|_, grant| grant.expires > now);
-    engine
-        .grants
-        .insert(token.clone(), Grant { expires, roles });
+    engine.grants.insert(
+        token.clone(),
+        Grant {
+            expires,
+            roles: Arc::new(roles),
+        },
+    );
     token
 }
 
 /// Returns what the bearer of a request may do.
-pub(crate) fn granted(engine: &Engine, request: &Request) -> Outcome<BTreeSet<String>> {
+pub(crate) fn granted(engine: &Engine, request: &Request) -> Outcome<Arc<BTreeSet<String>>> {
     let token = request
         .header("authorization")
         .and_then(|value| value.split_once(' '))

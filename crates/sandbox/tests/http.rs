@@ -181,6 +181,37 @@ async fn connections_break_where_they_are_told_to() {
 }
 
 #[tokio::test]
+async fn a_hung_request_is_done_and_waits_until_its_caller_leaves() {
+    let sandbox = tenant();
+    let server = start(&sandbox, None).await;
+    sandbox.behave(Behaviour {
+        faults: vec![
+            Fault::on("DELETE", "/users/", Act::DoThenHang),
+            Fault::on("GET", "/users", Act::Html(502)),
+        ],
+        ..Behaviour::default()
+    });
+    let mary = sandbox.find("mary@contoso.example").unwrap();
+    let client = Client::new();
+    let url = format!("{}/v1.0/users", server.graph_url);
+    let delete = client
+        .delete(format!("{url}/{mary}"))
+        .bearer_auth(sandbox.token())
+        .timeout(std::time::Duration::from_millis(200));
+    assert!(delete.send().await.unwrap_err().is_timeout());
+    assert!(sandbox.state()["users"].to_string().find(&mary).is_none());
+    let page = client
+        .get(&url)
+        .bearer_auth(sandbox.token())
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(page.status(), StatusCode::BAD_GATEWAY);
+    assert_eq!(page.headers()["content-type"], "text/html");
+    assert!(page.text().await.unwrap().contains("<h1>502</h1>"));
+}
+
+#[tokio::test]
 async fn tls_is_trusted_through_the_authority_and_next_links_stay_on_it() {
     let sandbox = tenant();
     let tls = Tls::new().unwrap();

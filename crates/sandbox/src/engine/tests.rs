@@ -1,7 +1,7 @@
 //! Faults, replication, batches, permissions and tokens, asked without a socket.
 
 use super::*;
-use crate::behaviour::Fault;
+use crate::behaviour::Canned;
 use crate::testing::{Caller, column, demo, empty, invitation, reference};
 use std::time::Duration;
 
