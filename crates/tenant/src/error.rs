@@ -57,8 +57,8 @@ pub enum Error {
         /// Where the link points.
         origin: String,
     },
-    /// A list never ends.
-    #[error("{call} → the pages of this list repeat themselves")]
+    /// A list never ends: a page comes again, or ever more bring nothing new.
+    #[error("{call} → the pages of this list never end")]
     Loop {
         /// The request: verb and path.
         call: String,

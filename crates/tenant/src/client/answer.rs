@@ -158,9 +158,17 @@ impl Outcome {
             Ok(answer) if !(200..300).contains(&answer.status) => {
                 Err(Error::Refused(Box::new(answer.refusal(call, granted))))
             }
-            Ok(answer) => match answer.body {
+            Ok(answer) => match &answer.body {
                 Body::Other { .. } => Err(answer.unreadable(call, &answer.instead_of_a_fault())),
-                _ => Ok(answer),
+                // No object of Graph has such a property: a gateway has turned a refusal into success.
+                Body::Json(body) => match Fault::decode(body) {
+                    Some(fault) => {
+                        let why = format!("it holds an error: {}", fault.message);
+                        Err(answer.unreadable(call, &why))
+                    }
+                    None => Ok(answer),
+                },
+                Body::Empty => Ok(answer),
             },
         }
     }

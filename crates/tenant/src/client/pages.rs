@@ -13,12 +13,19 @@ use crate::throttle::Safety;
 use super::answer::{Answered, Body, name};
 use super::{Call, Client, VERSION};
 
+/// How many pages in a row may bring nothing new: an empty page is no end, a hundred are no list.
+const EMPTY_PAGES: usize = 100;
+/// How many pages a list may have: twenty million objects.
+const PAGES: usize = 20_000;
+
 /// One read on its way through its pages.
 pub(super) struct Pages {
     pub(super) index: usize,
     pub(super) read: Read,
     pub(super) next: Option<Call>,
     asked: BTreeSet<String>,
+    /// How many pages in a row brought nothing new.
+    empty: usize,
     items: Vec<Value>,
     /// Where each id stands among the items.
     places: BTreeMap<String, usize>,
@@ -36,6 +43,7 @@ impl Pages {
             read,
             next: Some(call),
             asked,
+            empty: 0,
             items: Vec::new(),
             places: BTreeMap::new(),
             instead: None,
@@ -87,9 +95,15 @@ impl Pages {
         let Some(Value::Array(items)) = body.remove("value") else {
             return Err(answer.unreadable(call, "the list has no `value`"));
         };
+        let before = self.items.len();
         for item in items {
             self.add(call, &answer, item)?;
         }
+        self.empty = if self.items.len() > before {
+            0
+        } else {
+            self.empty + 1
+        };
         match body.remove("@odata.nextLink") {
             None | Some(Value::Null) => Ok(()),
             Some(Value::String(link)) => self.turn(client, call, &link),
@@ -100,7 +114,8 @@ impl Pages {
     /// Notes the next page.
     fn turn(&mut self, client: &Client, call: &Call, link: &str) -> Result<(), Error> {
         let url = next(client, call, link)?;
-        if !self.asked.insert(url.to_string()) {
+        let endless = self.empty >= EMPTY_PAGES || self.asked.len() >= PAGES;
+        if endless || !self.asked.insert(url.to_string()) {
             return Err(Error::Loop {
                 call: name(&Method::GET, &self.read.path),
             });

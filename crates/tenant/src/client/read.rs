@@ -350,4 +350,27 @@ mod tests {
         );
         assert_eq!(fake.seen().len(), 4);
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_list_that_brings_nothing_new_for_ever_is_given_up() {
+        let fake = Fake::new(|seen| {
+            let next = format!("{ROOT}/groups/1/members?$skiptoken={}", seen.nth);
+            page(&["a"], Some(&next))
+        });
+        let error = fake.client().read(vec![group(1)]).await.unwrap_err();
+        assert!(matches!(error, Error::Loop { .. }), "{error}");
+        assert!(fake.seen().len() < 150);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_success_that_holds_an_error_is_none() {
+        let inner = json!({ "code": "ServiceUnavailable", "message": "Try later." });
+        let error = failure(Said::json(200, json!({ "error": inner, "value": [] }))).await;
+        assert!(
+            error
+                .to_string()
+                .ends_with("→ 200, but it holds an error: Try later."),
+            "{error}"
+        );
+    }
 }
