@@ -6,6 +6,7 @@ mod batch;
 #[cfg(test)]
 mod fake;
 mod pages;
+mod parts;
 mod read;
 mod reference;
 mod retry;

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use guestlist_planner::request::{Answer, Read};
+use guestlist_planner::snapshot::Topic;
 use reqwest::{Method, Url};
 use serde_json::Value;
 
@@ -15,6 +16,8 @@ use super::{Call, Client, VERSION};
 
 /// How many pages in a row may bring nothing new: an empty page is no end, a hundred are no list.
 const EMPTY_PAGES: usize = 100;
+/// After how many pages a list is long: smaller ones are read sooner than split.
+const SAMPLE: usize = 2;
 /// How many pages a list may have: twenty million objects.
 const PAGES: usize = 20_000;
 
@@ -48,6 +51,21 @@ impl Pages {
             places: BTreeMap::new(),
             instead: None,
         })
+    }
+
+    /// Returns what came so far, if the list is all guests and long enough to be read in parts.
+    pub(super) fn sample(&self) -> Option<&[Value]> {
+        let long = self.read.about == Some(Topic::Users)
+            && self.next.is_some()
+            && self.asked.len() == SAMPLE + 1;
+        long.then_some(&self.items)
+    }
+
+    /// Ends the read with all its items.
+    pub(super) fn complete(&mut self, items: Vec<Value>) {
+        self.next = None;
+        self.places.clear();
+        self.items = items;
     }
 
     /// Returns the read and its answer.

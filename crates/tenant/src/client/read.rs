@@ -44,23 +44,41 @@ impl Client {
         Ok(done.into_iter().map(Pages::answer).collect())
     }
 
-    /// Follows a group of reads to their last pages, a page of each at a time.
+    /// Follows a group of reads to their last pages, in parts where a list turns out to be long.
     async fn follow(&self, mut group: Vec<Pages>) -> Result<Vec<Pages>, Error> {
-        loop {
-            let open: Vec<(usize, Call)> = group
-                .iter()
-                .enumerate()
-                .filter_map(|(index, pages)| Some((index, pages.next.clone()?)))
-                .collect();
-            if open.is_empty() {
-                return Ok(group);
-            }
-            let calls: Vec<Call> = open.iter().map(|(_, call)| call.clone()).collect();
-            let answers = self.exchange(&calls).await;
-            for ((index, call), answer) in open.into_iter().zip(answers) {
-                group[index].absorb(self, &call, answer)?;
+        while self.turn(&mut group).await? {
+            if let [pages] = group.as_mut_slice()
+                && let Some(sample) = pages.sample()
+                && let Some(items) = self.in_parts(sample).await
+            {
+                pages.complete(items);
             }
         }
+        Ok(group)
+    }
+
+    /// Follows reads to their last pages, whatever their length.
+    pub(super) async fn follow_whole(&self, mut group: Vec<Pages>) -> Result<Vec<Pages>, Error> {
+        while self.turn(&mut group).await? {}
+        Ok(group)
+    }
+
+    /// Reads the next page of each list that has one, and returns whether any had.
+    async fn turn(&self, group: &mut [Pages]) -> Result<bool, Error> {
+        let open: Vec<(usize, Call)> = group
+            .iter()
+            .enumerate()
+            .filter_map(|(index, pages)| Some((index, pages.next.clone()?)))
+            .collect();
+        if open.is_empty() {
+            return Ok(false);
+        }
+        let calls: Vec<Call> = open.iter().map(|(_, call)| call.clone()).collect();
+        let answers = self.exchange(&calls).await;
+        for ((index, call), answer) in open.into_iter().zip(answers) {
+            group[index].absorb(self, &call, answer)?;
+        }
+        Ok(true)
     }
 }
 

@@ -286,14 +286,48 @@ fn select() -> String {
 
 /// Returns the reads of all guests and of all deleted users.
 pub(crate) fn reads() -> [Read; 2] {
-    let guests = format!(
-        "/users?$filter=userType%20eq%20%27Guest%27&{}&$expand=sponsors($select=id)&$top=999",
+    [guests(Created::default()), deleted()]
+}
+
+/// When a guest was created, to the second: at `from` or later, and at `to` or earlier.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Created {
+    /// The first second, if there is one.
+    pub from: Option<Timestamp>,
+    /// The last second, if there is one.
+    pub to: Option<Timestamp>,
+}
+
+impl Created {
+    /// `ge` and `le` are what Graph documents for `createdDateTime`; whoever has none is in no
+    /// range. Source: "user resource type", Graph v1.0.
+    fn filter(self) -> String {
+        let clause = |operator: &str, instant: Timestamp| {
+            let instant = encode(&instant.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+            format!("%20and%20createdDateTime%20{operator}%20{instant}")
+        };
+        let from = self.from.map(|from| clause("ge", from));
+        let to = self.to.map(|to| clause("le", to));
+        let guests = "$filter=userType%20eq%20%27Guest%27".to_owned();
+        [Some(guests), from, to].into_iter().flatten().collect()
+    }
+}
+
+/// Returns the read of all guests who were created then.
+pub fn guests(created: Created) -> Read {
+    let path = format!(
+        "/users?{}&{}&$expand=sponsors($select=id)&$top=999",
+        created.filter(),
         select()
     );
-    [
-        Read::list(guests, "User.Read.All").about(Topic::Users),
-        deleted(),
-    ]
+    Read::list(path, "User.Read.All").about(Topic::Users)
+}
+
+/// Returns the read whose answer carries the number of all guests who were created then, as the
+/// index knows it. Source: "Advanced query capabilities on Microsoft Entra ID objects".
+pub fn count(created: Created) -> Read {
+    let path = format!("/users?{}&$select=id&$top=1&$count=true", created.filter());
+    Read::list(path, "User.Read.All")
 }
 
 /// Returns the read of everybody who is no guest, with the properties that tell whom an address
