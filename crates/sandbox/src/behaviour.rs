@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::quota::Quota;
+
 /// What the tenant does besides being right. The default is a fast, healthy tenant that grants
 /// everything.
 #[derive(Debug, Clone)]
@@ -15,7 +17,7 @@ pub struct Behaviour {
     /// How long every answer takes.
     pub latency: Duration,
     /// How long a created user or group stays unknown to every endpoint but the one that made
-    /// it, in real time.
+    /// it, by tokio's clock.
     pub replication: Duration,
     /// The application permissions that tokens issued from now on carry; `None` is all of them.
     pub permissions: Option<BTreeSet<String>>,
@@ -24,6 +26,9 @@ pub struct Behaviour {
     /// After that many invitations the tenant blocks all further ones, as Microsoft does on
     /// suspicion of abuse.
     pub invitation_block_after: Option<usize>,
+    /// How much callers may ask, by tokio's clock, counted from [`crate::Sandbox::behave`];
+    /// `None` is as much as they like.
+    pub quota: Option<Quota>,
     /// How long tokens issued from now on are valid, in real time.
     pub token_lifetime: Duration,
     /// Refuses `POST /groups` with a `uniqueName`.
@@ -39,6 +44,7 @@ impl Default for Behaviour {
             permissions: None,
             faults: Vec::new(),
             invitation_block_after: None,
+            quota: None,
             token_lifetime: Duration::from_secs(3600),
             refuse_unique_name: false,
         }

@@ -3,21 +3,22 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
-use std::time::Instant;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::batch;
 use crate::behaviour::{Act, Behaviour, Fault};
 use crate::call::Call;
-use crate::cost::cost;
+use crate::cost::{cost, is_conditional_access, is_write};
 use crate::error::{GraphError, Outcome};
 use crate::http::{Ids, Reply, Request};
+use crate::quota::{Asked, Meter};
 use crate::routes;
 use crate::store;
 use crate::tenant::Tenant;
-use crate::token::{self, Grant};
+use crate::token::{self, Bearer, Grant};
 
 /// The log is cut when it reaches this, so that a long-running server does not grow for ever.
 const MAX_RECEIVED: usize = 20_000;
@@ -69,6 +70,7 @@ pub(crate) struct Engine {
     /// When objects were created, for those that not every replica knows.
     pub(crate) born: HashMap<String, Instant>,
     invitations: usize,
+    meter: Meter,
 }
 
 impl Engine {
@@ -85,6 +87,7 @@ impl Engine {
             replica: None,
             born: HashMap::new(),
             invitations: 0,
+            meter: Meter::default(),
         }
     }
 
@@ -103,6 +106,7 @@ impl Engine {
         self.behaviour = behaviour;
         self.number = 0;
         self.invitations = 0;
+        self.meter = Meter::default();
     }
 
     /// Brings what depends on others up to date, and saves.
@@ -193,18 +197,39 @@ impl Engine {
         outer: Option<&Request>,
         ids: &Ids,
     ) -> Answer {
-        let granted = token::granted(self, outer.unwrap_or(request));
-        let done = match granted {
+        let done = match token::granted(self, outer.unwrap_or(request)) {
             Err(error) => Err(error),
-            Ok(_) if request.path == "/$batch" && outer.is_none() => {
-                match self.batch(root, request, ids) {
-                    Ok(answer) => return answer,
-                    Err(error) => Err(error),
-                }
-            }
-            Ok(granted) => self.dispatch(root, request, &granted),
+            Ok(_) if request.path == "/$batch" && outer.is_none() => self.batch(root, request, ids),
+            Ok(bearer) => Ok(Answer::Reply(self.measured(root, request, &bearer, ids))),
         };
-        Answer::Reply(done.unwrap_or_else(|error| Reply::refusal(&error, ids, self.now())))
+        done.unwrap_or_else(|error| Answer::Reply(Reply::refusal(&error, ids, self.now())))
+    }
+
+    /// Runs a request that is within the quota. A batch is not measured, only what is in it.
+    fn measured(&mut self, root: &str, request: &Request, bearer: &Bearer, ids: &Ids) -> Reply {
+        let now = self.now();
+        let (mut refused, mut warning) = (None, None);
+        if let Some(quota) = &self.behaviour.quota {
+            let asked = Asked {
+                app: &bearer.app,
+                tenant: self.tenant.id(),
+                users: self.tenant.users.len(),
+                units: cost(request),
+                writes: is_write(request),
+                conditional_access: is_conditional_access(request),
+            };
+            let limit = self.meter.charge(quota, &asked, Instant::now());
+            refused = limit.map(|limit| limit.refusal(&asked, ids, now));
+            warning = self.meter.warning(quota, &asked);
+        }
+        let reply = refused.unwrap_or_else(|| {
+            let done = self.dispatch(root, request, &bearer.roles);
+            done.unwrap_or_else(|error| Reply::refusal(&error, ids, now))
+        });
+        match warning {
+            Some(share) => reply.header("x-ms-throttle-limit-percentage", share),
+            None => reply,
+        }
     }
 
     /// Runs a batch; when the connection breaks or hangs in the middle, nothing comes back.

@@ -23,10 +23,16 @@ pub(crate) const OWN_APP: &str = "99999999-9999-4999-8999-999999999999";
 const GRAPH: &str = "https://graph.microsoft.com";
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// What a token allows, and until when in real time: callers' clocks are real too.
+/// A token's bearer, and until when in real time: callers' clocks are real too.
 pub(crate) struct Grant {
     expires: Timestamp,
-    roles: Arc<BTreeSet<String>>,
+    bearer: Arc<Bearer>,
+}
+
+/// Who asks, and what they may do.
+pub(crate) struct Bearer {
+    pub(crate) app: String,
+    pub(crate) roles: BTreeSet<String>,
 }
 
 /// Issues a token with the permissions granted at present.
@@ -64,14 +70,17 @@ pub(crate) fn issue(engine: &mut Engine, app: &str) -> String {
         token.clone(),
         Grant {
             expires,
-            roles: Arc::new(roles),
+            bearer: Arc::new(Bearer {
+                app: app.to_owned(),
+                roles,
+            }),
         },
     );
     token
 }
 
-/// Returns what the bearer of a request may do.
-pub(crate) fn granted(engine: &Engine, request: &Request) -> Outcome<Arc<BTreeSet<String>>> {
+/// Returns the bearer whose token a request carries.
+pub(crate) fn granted(engine: &Engine, request: &Request) -> Outcome<Arc<Bearer>> {
     let token = request
         .header("authorization")
         .and_then(|value| value.split_once(' '))
@@ -84,7 +93,7 @@ pub(crate) fn granted(engine: &Engine, request: &Request) -> Outcome<Arc<BTreeSe
         .get(token)
         .filter(|grant| grant.expires > Timestamp::now());
     match grant {
-        Some(grant) => Ok(grant.roles.clone()),
+        Some(grant) => Ok(grant.bearer.clone()),
         None if token.split('.').count() != 3 => Err(GraphError::unauthenticated(
             "IDX14100: JWT is not well formed, there are no dots (.).",
         )),

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::behaviour::Canned;
+use crate::quota::{Quota, Rate};
 use crate::testing::{Caller, column, demo, empty, invitation, reference};
 use std::time::Duration;
 
@@ -274,4 +275,74 @@ fn answers_carry_ids_and_costs() {
     assert_eq!(header("x-ms-resource-unit"), Some("1"));
     assert_eq!(header("date"), Some("Sun, 22 Nov 2026 03:00:00 GMT"));
     assert!(header("request-id").is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quota_throttles_each_request_of_a_batch_and_eases_with_time() {
+    let caller = demo();
+    let quota = Quota {
+        small: Rate::new(5, Duration::from_secs(10)),
+        ..Quota::documented()
+    };
+    caller.sandbox.behave(Behaviour {
+        quota: Some(quota),
+        ..Behaviour::default()
+    });
+    let requests: Vec<Value> = (1..=6)
+        .map(|id| get(&id.to_string(), "/organization"))
+        .collect();
+    let batch = json!({ "requests": requests });
+    let (status, body) = caller.ask("POST", "/$batch", batch);
+    assert_eq!(status, 200);
+    let last = &body["responses"][0];
+    assert_eq!((&last["id"], &last["status"]), (&json!("6"), &json!(429)));
+    let headers = &last["headers"];
+    assert_eq!(headers["Retry-After"], "4");
+    assert_eq!(
+        headers["x-ms-throttle-scope"],
+        "Tenant_Application/ReadWrite/99999999-9999-4999-8999-999999999999/7f3a0000-0000-4000-8000-000000000001"
+    );
+    assert_eq!(
+        headers["x-ms-throttle-information"],
+        "ResourceUnitLimitExceeded"
+    );
+    assert_eq!(headers["x-ms-throttle-limit-percentage"], "1.20");
+    let before = &body["responses"][2];
+    assert_eq!(before["status"], 200);
+    assert_eq!(
+        before["headers"].get("x-ms-throttle-limit-percentage"),
+        None
+    );
+
+    tokio::time::advance(Duration::from_secs(4)).await;
+    assert_eq!(caller.status("GET", "/organization", Value::Null), 200);
+    assert_eq!(caller.status("GET", "/organization", Value::Null), 429);
+}
+
+#[tokio::test(start_paused = true)]
+async fn conditional_access_does_not_say_when_to_come_back() {
+    let caller = empty();
+    caller.sandbox.behave(Behaviour {
+        quota: Some(Quota::documented()),
+        ..Behaviour::default()
+    });
+    let policies = "/identity/conditionalAccess/policies";
+    assert_eq!(caller.status("GET", policies, Value::Null), 400);
+    let reply = caller.reply("GET", policies, None);
+    assert_eq!(reply.status, 429);
+    assert!(reply.headers.iter().all(|(name, _)| name != "retry-after"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn replication_goes_by_the_runtimes_clock() {
+    let caller = empty();
+    caller.sandbox.behave(Behaviour {
+        replication: Duration::from_secs(30),
+        ..Behaviour::default()
+    });
+    let (_, id) = caller.invite("ada@contoso.example");
+    let target = format!("/users/{id}");
+    assert_eq!(caller.status("GET", &target, Value::Null), 404);
+    tokio::time::advance(Duration::from_secs(31)).await;
+    assert_eq!(caller.status("GET", &target, Value::Null), 200);
 }
