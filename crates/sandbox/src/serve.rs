@@ -1,5 +1,5 @@
-//! Real HTTP on loopback. Hyper is used without a framework: a fault may have to close the
-//! connection without an answer, or in the middle of one.
+//! Real HTTP on loopback; what is answered is in `handle.rs`. Hyper is used without a framework:
+//! a fault may have to close the connection without an answer, or in the middle of one.
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,15 +17,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 
-use crate::engine::Answer;
-use crate::error::GraphError;
-use crate::http::{Ids, Reply, Request};
+use crate::handle::{self, Handled, HttpAnswer, MAX_BODY};
+use crate::http::Request;
 use crate::sandbox::Sandbox;
 use crate::tls::Tls;
-use crate::token;
-
-/// Graph's own limit on a request is of this size.
-const MAX_BODY: usize = 4 * 1024 * 1024;
 
 /// A served sandbox; dropping it closes everything.
 #[derive(Debug)]
@@ -136,75 +131,27 @@ async fn respond(
         headers,
         body: Vec::new(),
     };
-    let latency = sandbox.lock().behaviour.latency;
-    if !latency.is_zero() {
-        tokio::time::sleep(latency).await;
-    }
-    let answer = match Limited::new(body, MAX_BODY).collect().await {
+    let base = handle::base_of(&request, scheme);
+    let handled = match Limited::new(body, MAX_BODY).collect().await {
         Ok(body) => {
             request.body = body.to_bytes().to_vec();
-            answer(&sandbox, scheme, request)
+            sandbox.carry_out(&base, request).await
         }
-        Err(_) => Answer::Reply(refuse(
-            &sandbox,
-            &request,
-            &GraphError::new(413, "RequestEntityTooLarge", "The request is too large."),
-        )),
+        Err(_) => Handled::Answered(handle::wire(sandbox.too_large(&request))),
     };
-    match answer {
-        Answer::Reply(reply) => Ok(response(reply, false)),
-        Answer::Truncated(reply) if reply.body.is_some() => Ok(response(reply, true)),
-        // Hyper drops this when the caller leaves.
-        Answer::Hang => std::future::pending().await,
-        Answer::Drop | Answer::Truncated(_) => Err(io::Error::other("closed by a fault")),
+    match handled {
+        Handled::Answered(answer) => Ok(response(answer, false)),
+        Handled::Truncated(answer) => Ok(response(answer, true)),
+        Handled::Broken => Err(io::Error::other("closed by a fault")),
     }
 }
 
-/// Finds out which service is meant: Graph in a version, or the token endpoint.
-fn answer(sandbox: &Sandbox, scheme: &str, mut request: Request) -> Answer {
-    let host = request.header("host").unwrap_or("localhost");
-    let base = format!("{scheme}://{host}");
-    for version in ["v1.0", "beta"] {
-        let below = request
-            .path
-            .strip_prefix('/')
-            .and_then(|path| path.strip_prefix(version))
-            .filter(|rest| rest.is_empty() || rest.starts_with('/'));
-        if let Some(below) = below {
-            request.path = below.to_owned();
-            return sandbox
-                .lock()
-                .answer(&format!("{base}/{version}"), &request);
-        }
-    }
-    let segments: Vec<&str> = request.path.split('/').skip(1).collect();
-    if let [tenant, "oauth2", "v2.0", "token"] = segments[..] {
-        let reply = token::endpoint(&mut sandbox.lock(), tenant, &base, &request);
-        return Answer::Reply(reply);
-    }
-    let first = segments.first().copied().unwrap_or_default();
-    let error = GraphError::malformed(format!("Invalid version: {first}."));
-    Answer::Reply(refuse(sandbox, &request, &error))
-}
-
-fn refuse(sandbox: &Sandbox, request: &Request, error: &GraphError) -> Reply {
-    Reply::refusal(error, &Ids::of(request), sandbox.lock().now())
-}
-
-fn response(reply: Reply, cut: bool) -> hyper::Response<Payload> {
-    let bytes = Bytes::from(reply.bytes());
-    let mut builder = hyper::Response::builder().status(reply.status);
-    let typed = reply.headers.iter().any(|(name, _)| name == "content-type");
-    if reply.body.is_some() && !typed {
-        builder = builder.header(
-            "content-type",
-            "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8",
-        );
-    }
-    for (name, value) in &reply.headers {
+fn response(answer: HttpAnswer, cut: bool) -> hyper::Response<Payload> {
+    let mut builder = hyper::Response::builder().status(answer.status);
+    for (name, value) in &answer.headers {
         builder = builder.header(name, value);
     }
-    let payload = Payload::new(bytes, cut);
+    let payload = Payload::new(answer.body.into(), cut);
     builder.body(payload).unwrap_or_else(|_| {
         // Only a header made up for a fault can be no header.
         let mut response = hyper::Response::new(Payload::new(Bytes::new(), false));
