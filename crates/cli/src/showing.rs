@@ -33,12 +33,11 @@ fn decode(path: &Path, text: &str) -> Result<Plan, Failure> {
     };
     let value: serde_json::Value =
         serde_json::from_str(text).map_err(|error| refused(format!("this is no plan: {error}")))?;
-    let major = |version: &str| version.split('.').next().map(str::to_owned);
     match value["formatVersion"].as_str() {
-        Some(version) if major(version) == major(FORMAT) => {}
+        Some(version) if is_readable(version) => {}
         Some(version) => {
             return Err(refused(format!(
-                "format {version} is not one this version reads"
+                "format {version} is not one this version reads; it reads {FORMAT}"
             )));
         }
         None => return Err(refused("this is no plan".to_owned())),
@@ -51,4 +50,17 @@ fn decode(path: &Path, text: &str) -> Result<Plan, Failure> {
         ));
     }
     Ok(plan)
+}
+
+/// Returns whether a saved plan of this format can be read and its digest checked: one of our major
+/// version that is not newer. What a newer one adds would be lost, and its digest not fit.
+fn is_readable(version: &str) -> bool {
+    let parts = |text: &str| {
+        let (major, minor) = text.split_once('.')?;
+        Some((major.parse::<u32>().ok()?, minor.parse::<u32>().ok()?))
+    };
+    match (parts(version), parts(FORMAT)) {
+        (Some(found), Some(ours)) => found.0 == ours.0 && found.1 <= ours.1,
+        _ => false,
+    }
 }

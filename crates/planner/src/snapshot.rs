@@ -288,7 +288,10 @@ impl Snapshot {
             Some(Topic::Governed) => {
                 let governed = items
                     .iter()
-                    .filter(|item| item["subjectLifecycle"] == "governed");
+                    .filter(|item| {
+                    let state = item["subjectLifecycle"].as_str();
+                    state.is_some_and(|state| state.eq_ignore_ascii_case("governed"))
+                });
                 self.governed
                     .extend(governed.filter_map(|item| text(item, "objectId")));
             }

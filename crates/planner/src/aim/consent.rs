@@ -131,7 +131,7 @@ impl Aim {
             Until::Day(day) => first_instant(day, world.zone()),
             Until::Instant(instant) => instant,
         };
-        let accepted = user.external_user_state.as_deref() == Some("Accepted");
+        let accepted = user.is_accepted();
         let old = user.state_changed.is_some_and(|at| at < cutoff);
         let asked = stamp
             .instant(Mark::Reset, world.now)

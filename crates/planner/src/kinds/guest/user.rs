@@ -94,6 +94,13 @@ fn flag(item: &Value, name: &'static str) -> Result<Option<bool>, DecodeError> {
     }
 }
 
+/// Returns whether a property has this value: Graph's enumerations are compared without case.
+fn is(property: &Option<String>, value: &str) -> bool {
+    property
+        .as_deref()
+        .is_some_and(|text| text.eq_ignore_ascii_case(value))
+}
+
 /// Returns the ids of a list of objects.
 pub(crate) fn ids(items: &[Value]) -> Result<BTreeSet<ObjectId>, DecodeError> {
     items
@@ -147,15 +154,17 @@ impl User {
     /// Returns whether this is somebody's guest: `userType` Guest, and no customer account.
     /// Source: "user resource type", Graph v1.0 (`userType`, `creationType`).
     pub fn is_guest(&self) -> bool {
-        self.user_type
-            .as_deref()
-            .is_some_and(|kind| kind.eq_ignore_ascii_case("Guest"))
-            && self.creation_type.as_deref() != Some("LocalAccount")
+        is(&self.user_type, "Guest") && !is(&self.creation_type, "LocalAccount")
     }
 
     /// Returns whether an invitation waits to be redeemed. Unknown is no.
     pub fn is_pending(&self) -> bool {
-        self.external_user_state.as_deref() == Some("PendingAcceptance")
+        is(&self.external_user_state, "PendingAcceptance")
+    }
+
+    /// Returns whether the invitation was redeemed. Unknown is no.
+    pub fn is_accepted(&self) -> bool {
+        is(&self.external_user_state, "Accepted")
     }
 
     /// Returns every address, as it is compared, by which a file may name this user. The sign-in
