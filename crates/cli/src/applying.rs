@@ -104,11 +104,11 @@ fn agreed(plan: &Plan) -> Result<bool, Failure> {
 
 /// Prints how the run went.
 fn result(report: &Report) {
-    let (done, failed, skipped) = report.counts();
+    let [done, failed, skipped, not_begun] = report.counts();
     let mut text = String::from("\n");
     for (step, outcome) in &report.outcomes {
         match outcome {
-            Outcome::Done => {}
+            Outcome::Done | Outcome::NotBegun => {}
             Outcome::Failed { message, hint } => {
                 text += &format!("error: {}\n", printable(message));
                 text += &hint
@@ -135,7 +135,10 @@ fn result(report: &Report) {
         text += &format!("error: the run stopped: {}\n", printable(why));
     }
     text += &format!("{done} done, {failed} failed, {skipped} skipped.");
-    if failed + skipped > 0 {
+    if not_begun > 0 {
+        text += &format!(" {not_begun} were not begun.");
+    }
+    if failed + skipped + not_begun > 0 {
         text += " Planning again is safe.";
     }
     print(&format!("{}\n", text.trim_start_matches('\n')));

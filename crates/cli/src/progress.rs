@@ -1,6 +1,7 @@
 //! How far an apply has come, on stderr: a bar on a terminal, a line for each step elsewhere.
 
 use std::io::IsTerminal;
+use std::time::Duration;
 
 use guestlist_planner::plan::Step;
 use guestlist_planner::render::title;
@@ -41,9 +42,11 @@ impl Progress {
         self.done += 1;
         let line = line(step, outcome);
         match &self.bar {
+            // Its report gives their number.
+            None if *outcome == Outcome::NotBegun => {}
             None => eprintln!("[{}/{}] {line}", self.done, self.total),
             Some(bar) => {
-                if *outcome != Outcome::Done {
+                if matches!(outcome, Outcome::Failed { .. } | Outcome::Skipped(_)) {
                     bar.println(line);
                 }
                 bar.inc(1);
@@ -60,7 +63,13 @@ impl Progress {
     }
 }
 
+/// The first steps say little: the first invitation goes alone.
+const PACE_IS_KNOWN: Duration = Duration::from_secs(10);
+
 fn left(bar: &ProgressBar) -> String {
+    if bar.elapsed() < PACE_IS_KNOWN {
+        return "sending".to_owned();
+    }
     match bar.eta().as_secs() {
         0 => "almost done".to_owned(),
         seconds @ 1..90 => format!("about {seconds} seconds left"),
@@ -74,5 +83,6 @@ fn line(step: &Step, outcome: &Outcome) -> String {
         Outcome::Done => format!("done     {what}"),
         Outcome::Failed { .. } => format!("failed   {what}"),
         Outcome::Skipped(why) => format!("skipped  {what}: {}", printable(why)),
+        Outcome::NotBegun => format!("waits    {what}"),
     }
 }

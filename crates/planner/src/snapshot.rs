@@ -286,9 +286,7 @@ impl Snapshot {
                 );
             }
             Some(Topic::Governed) => {
-                let governed = items
-                    .iter()
-                    .filter(|item| {
+                let governed = items.iter().filter(|item| {
                     let state = item["subjectLifecycle"].as_str();
                     state.is_some_and(|state| state.eq_ignore_ascii_case("governed"))
                 });

@@ -126,9 +126,8 @@ impl Run<'_> {
                 self.send(units, &mut lanes).await;
             }
         }
-        let why = self.stopped.clone().unwrap_or_default();
         for place in lanes.places() {
-            self.end(place, Outcome::Skipped(why.clone()));
+            self.end(place, Outcome::NotBegun);
         }
     }
 
@@ -315,7 +314,7 @@ impl Run<'_> {
         for chain in chains {
             let step = &self.steps[chain.place];
             if matches!(error, Error::Stopped { .. }) {
-                over.push((chain.place, Outcome::Skipped(error.to_string())));
+                over.push((chain.place, Outcome::NotBegun));
             } else if unit.places.len() > 1 {
                 // One of them spoilt it for all: each goes alone.
                 chain.single = true;
@@ -378,9 +377,7 @@ impl Run<'_> {
         let unsettled = self.read_back().await;
         let mut ends = std::mem::take(&mut self.ends);
         let outcomes = self.steps.iter().enumerate().map(|(place, step)| {
-            let outcome = ends
-                .remove(&place)
-                .unwrap_or_else(|| Outcome::Skipped("the run was stopped".to_owned()));
+            let outcome = ends.remove(&place).unwrap_or(Outcome::NotBegun);
             (step.clone(), outcome)
         });
         Report {

@@ -23,6 +23,8 @@ pub enum Outcome {
     },
     /// It was left out; says why.
     Skipped(String),
+    /// The run stopped before it was begun.
+    NotBegun,
 }
 
 /// What a line of the journal says of a write.
@@ -131,19 +133,20 @@ pub struct Report {
 }
 
 impl Report {
-    /// Returns how many steps came to each end: done, failed, skipped.
-    pub fn counts(&self) -> (usize, usize, usize) {
+    /// Returns how many steps came to each end: done, failed, skipped, not begun.
+    pub fn counts(&self) -> [usize; 4] {
         let count = |wanted: fn(&Outcome) -> bool| {
             self.outcomes
                 .iter()
                 .filter(|(_, outcome)| wanted(outcome))
                 .count()
         };
-        (
+        [
             count(|outcome| *outcome == Outcome::Done),
             count(|outcome| matches!(outcome, Outcome::Failed { .. })),
             count(|outcome| matches!(outcome, Outcome::Skipped(_))),
-        )
+            count(|outcome| *outcome == Outcome::NotBegun),
+        ]
     }
 
     /// Returns whether every step was done.
