@@ -1,10 +1,11 @@
 //! One authorised request on its way to a handler: the tenant, the parts of the path, what the
 //! caller may do, and what other replicas do not know yet.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::behaviour::Behaviour;
 use crate::check;
@@ -24,8 +25,8 @@ pub(crate) struct Call<'a> {
     /// Scheme, host and version: what absolute URLs begin with.
     pub(crate) root: &'a str,
     pub(crate) granted: &'a BTreeSet<String>,
-    /// Objects too new for other endpoints to know.
-    pub(crate) hidden: &'a BTreeSet<String>,
+    /// Objects too new for other endpoints to know, and since when there are any.
+    pub(crate) hidden: &'a HashMap<String, Instant>,
     /// Objects that this call creates.
     pub(crate) born: Vec<String>,
     /// Invitations sent so far.
@@ -90,7 +91,7 @@ impl Call<'_> {
     pub(crate) fn user(&self, key: &str) -> Outcome<&Object> {
         self.tenant
             .user(key)
-            .filter(|user| !self.hidden.contains(text(user, "id")))
+            .filter(|user| !self.hidden.contains_key(text(user, "id")))
             .ok_or_else(|| GraphError::not_found(key))
     }
 
@@ -109,7 +110,7 @@ impl Call<'_> {
             None => self.tenant.groups.get(key),
         };
         found
-            .filter(|group| !self.hidden.contains(text(group, "id")))
+            .filter(|group| !self.hidden.contains_key(text(group, "id")))
             .ok_or_else(|| GraphError::not_found(key))
     }
 
@@ -121,7 +122,7 @@ impl Call<'_> {
     pub(crate) fn target(&self, id: &str) -> Outcome<(&'static str, &Object)> {
         self.tenant
             .directory_object(id)
-            .filter(|_| !self.hidden.contains(id))
+            .filter(|_| !self.hidden.contains_key(id))
             .ok_or_else(|| GraphError::not_found(id))
     }
 

@@ -10,6 +10,7 @@ use crate::http::Reply;
 use crate::list::{self, Collection, Item};
 use crate::privileged;
 use crate::query::Query;
+use crate::source::Source;
 use crate::tenant::{self, Object, Tenant, has_type, links, text};
 use crate::time;
 use crate::users::holder;
@@ -72,6 +73,7 @@ fn detach(tenant: &mut Tenant, id: &str) -> Value {
     let mut held = json!({"memberOf": [], "ownerOf": [], "sponsorOf": [], "roleAssignments": []});
     for (link, name) in [("members", "memberOf"), ("owners", "ownerOf")] {
         let groups = tenant.groups_with(link, id);
+        let groups: Vec<String> = groups.into_iter().map(str::to_owned).collect();
         for group in &groups {
             if let Some(group) = tenant.groups.get_mut(group) {
                 tenant::unlink(group, link, id);
@@ -79,11 +81,10 @@ fn detach(tenant: &mut Tenant, id: &str) -> Value {
         }
         held[name] = json!(groups);
     }
-    let mut sponsored = Vec::new();
-    for (user, object) in &mut tenant.users {
-        if tenant::unlink(object, "sponsors", id) {
-            sponsored.push(user.clone());
-        }
+    let sponsored = tenant.users.sponsored_by(id);
+    for user in &sponsored {
+        let unlink = |user: &mut Object| tenant::unlink(user, "sponsors", id);
+        tenant.users.change(user, unlink);
     }
     held["sponsorOf"] = json!(sponsored);
     let mut roles = Vec::new();
@@ -108,9 +109,8 @@ fn attach(tenant: &mut Tenant, id: &str, held: &Object) {
         }
     }
     for user in links(held, "sponsorOf") {
-        if let Some(user) = tenant.users.get_mut(&user) {
-            tenant::link(user, "sponsors", id);
-        }
+        let link = |user: &mut Object| tenant::link(user, "sponsors", id);
+        tenant.users.change(&user, link);
     }
     for role in held
         .get("roleAssignments")
@@ -127,8 +127,7 @@ fn attach(tenant: &mut Tenant, id: &str, held: &Object) {
 }
 
 pub(crate) fn list_users(call: &mut Call<'_>) -> Outcome {
-    let users = call.tenant.deleted_users.values();
-    let items = users.map(|user| Item::new("user", user)).collect();
+    let items = Source::Table("user", &call.tenant.deleted_users);
     let list = Collection {
         of: "user",
         context: "users",
@@ -138,8 +137,7 @@ pub(crate) fn list_users(call: &mut Call<'_>) -> Outcome {
 }
 
 pub(crate) fn list_groups(call: &mut Call<'_>) -> Outcome {
-    let groups = call.tenant.deleted_groups.values();
-    let items = groups.map(|group| Item::new("group", group)).collect();
+    let items = Source::Table("group", &call.tenant.deleted_groups);
     let list = Collection {
         of: "group",
         context: "groups",

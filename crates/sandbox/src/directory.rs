@@ -10,7 +10,8 @@ use crate::check::{self, Purpose};
 use crate::error::{GraphError, Outcome};
 use crate::http::Reply;
 use crate::list::{self, Collection, Item};
-use crate::tenant::{Object, Table};
+use crate::source::Source;
+use crate::tenant::Object;
 
 const MAX_IDS: usize = 1000;
 
@@ -22,16 +23,13 @@ pub(crate) fn set(of: &'static str, context: &'static str) -> Collection {
     }
 }
 
-pub(crate) fn items<'a>(kind: &'static str, table: &'a Table) -> Vec<Item<'a>> {
-    table
-        .values()
-        .map(|object| Item::new(kind, object))
-        .collect()
-}
-
 pub(crate) fn organizations(call: &mut Call<'_>) -> Outcome {
     let item = Item::new("organization", &call.tenant.organization);
-    list::many(call, set("organization", "organization"), vec![item])
+    list::many(
+        call,
+        set("organization", "organization"),
+        Source::Items(vec![item]),
+    )
 }
 
 pub(crate) fn organization(call: &mut Call<'_>) -> Outcome {
@@ -53,7 +51,7 @@ pub(crate) fn domains(call: &mut Call<'_>) -> Outcome {
             object: Cow::Owned(domain(verified)),
         })
         .collect();
-    list::many(call, set("domain", "domains"), items)
+    list::many(call, set("domain", "domains"), Source::Items(items))
 }
 
 fn domain(verified: &Value) -> Object {
@@ -71,12 +69,12 @@ fn domain(verified: &Value) -> Object {
 }
 
 pub(crate) fn subscribed_skus(call: &mut Call<'_>) -> Outcome {
-    let items = items("subscribedSku", &call.tenant.subscribed_skus);
+    let items = Source::Table("subscribedSku", &call.tenant.subscribed_skus);
     list::many(call, set("subscribedSku", "subscribedSkus"), items)
 }
 
 pub(crate) fn subjects(call: &mut Call<'_>) -> Outcome {
-    let items = items("accessPackageSubject", &call.tenant.subjects);
+    let items = Source::Table("accessPackageSubject", &call.tenant.subjects);
     let context = "identityGovernance/entitlementManagement/subjects";
     list::many(call, set("accessPackageSubject", context), items)
 }

@@ -275,7 +275,6 @@ impl Engine {
         }
         let replication = self.behaviour.replication;
         self.born.retain(|_, at| at.elapsed() < replication);
-        let hidden = self.born.keys().cloned().collect();
         let mut call = Call {
             tenant: &mut self.tenant,
             behaviour: &self.behaviour,
@@ -284,7 +283,7 @@ impl Engine {
             now,
             root,
             granted,
-            hidden: &hidden,
+            hidden: &self.born,
             born: Vec::new(),
             invitations: &mut self.invitations,
         };

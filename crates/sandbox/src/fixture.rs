@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::check::{self, Purpose};
 use crate::groups::mail_of;
 use crate::guest;
-use crate::tenant::{Object, Tenant, has_type, is_dynamic, links, text};
+use crate::tenant::{Object, Table, Tenant, has_type, ids, is_dynamic, text};
 use crate::time;
 
 /// Keys of a user or group that are links or memories, not properties.
@@ -118,7 +118,7 @@ pub(crate) fn group(tenant: &Tenant, given: Object, now: Timestamp) -> Result<Ob
 
 /// Completes everything in a tenant, and checks that links lead somewhere.
 pub(crate) fn complete(tenant: &mut Tenant, now: Timestamp) -> Result<(), String> {
-    for (id, given) in tenant.users.clone() {
+    for (id, given) in Table::clone(&tenant.users) {
         let whole = user(tenant, given, now)?;
         tenant.users.insert(id, whole);
     }
@@ -140,8 +140,8 @@ pub(crate) fn complete(tenant: &mut Tenant, now: Timestamp) -> Result<(), String
 /// Checks that links lead to users and groups that exist.
 pub(crate) fn check_links(tenant: &Tenant, object: &Object) -> Result<(), String> {
     for name in ["sponsors", "members", "owners"] {
-        for id in links(object, name) {
-            if tenant.directory_object(&id).is_none() {
+        for id in ids(object, name) {
+            if tenant.directory_object(id).is_none() {
                 return Err(format!("{name} names {id}, which does not exist"));
             }
         }

@@ -12,7 +12,8 @@ use crate::members;
 use crate::privileged;
 use crate::query::Query;
 use crate::rule;
-use crate::tenant::{Object, Tenant, has_type, is_dynamic, is_true, same, text};
+use crate::source::Source;
+use crate::tenant::{Object, Tenant, append, has_type, is_dynamic, is_true, same, text};
 use crate::time;
 
 pub(crate) const GROUPS: Collection = Collection {
@@ -37,12 +38,11 @@ pub(crate) fn list(call: &mut Call<'_>) -> Outcome {
 }
 
 pub(crate) fn count(call: &mut Call<'_>) -> Outcome {
-    list::count(call, GROUPS, all(call))
+    list::count(call, GROUPS, &all(call))
 }
 
-fn all<'a>(call: &'a Call<'_>) -> Vec<Item<'a>> {
-    let groups = call.tenant.groups.values();
-    groups.map(|group| Item::new("group", group)).collect()
+fn all<'a>(call: &'a Call<'_>) -> Source<'a> {
+    Source::Table("group", &call.tenant.groups)
 }
 
 pub(crate) fn get(call: &mut Call<'_>) -> Outcome {
@@ -86,7 +86,7 @@ fn make(call: &mut Call<'_>, mut group: Object) -> Outcome {
     if owners
         .iter()
         .chain(&members)
-        .any(|id| call.hidden.contains(id))
+        .any(|id| call.hidden.contains_key(id))
     {
         return Err(GraphError::bad(
             "One or more property values specified are invalid.",
@@ -272,7 +272,11 @@ fn change(call: &mut Call<'_>, id: &str) -> Outcome {
         call.require(&["Group.ReadWrite.All", "Directory.ReadWrite.All"])?;
         check_change(group, &body)?;
     }
-    let mut changed = group.clone();
+    // All but the members, who are many.
+    let kept = group.iter().filter(|(name, _)| *name != "members");
+    let mut changed: Object = kept
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
     let of_kind = body.keys().any(|name| DEFINING.contains(&name.as_str()));
     changed.extend(body);
     if is_dynamic(group) && !is_dynamic(&changed) {
@@ -286,9 +290,14 @@ fn change(call: &mut Call<'_>, id: &str) -> Outcome {
         check_unique(call, &changed)?;
     }
     if !members.is_empty() {
-        members::add_all(call, &mut changed, &members)?;
+        members::check_new(call, &changed, group, &members)?;
     }
-    call.tenant.groups.insert(id.to_owned(), changed);
+    if let Some(group) = call.tenant.groups.get_mut(id) {
+        let before = group.remove("members");
+        changed.extend(before.map(|before| ("members".to_owned(), before)));
+        *group = changed;
+        members.iter().for_each(|one| append(group, "members", one));
+    }
     Ok(Reply::no_content())
 }
 

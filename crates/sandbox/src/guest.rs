@@ -67,7 +67,7 @@ pub(crate) fn set_pending(tenant: &mut Tenant, id: &str, now: Timestamp) {
 
 fn set_state(tenant: &mut Tenant, id: &str, state: &str, now: Timestamp) {
     let domain = tenant.initial_domain().to_owned();
-    if let Some(guest) = tenant.users.get_mut(id) {
+    tenant.users.change(id, |guest| {
         let identities = identities(
             &domain,
             text(guest, "userPrincipalName"),
@@ -79,7 +79,7 @@ fn set_state(tenant: &mut Tenant, id: &str, state: &str, now: Timestamp) {
             json!(time::stamp(now)),
         );
         guest.insert("identities".into(), identities);
-    }
+    });
 }
 
 /// Before redemption the only issuer is the host's domain.

@@ -113,7 +113,7 @@ fn invite(call: &mut Call<'_>, body: &Object, sponsors: &[String]) -> Outcome<St
     let existing = call
         .tenant
         .users
-        .values()
+        .known_as(address)
         .find(|user| answers_to(user, address));
     if let Some(user) = existing {
         let id = text(user, "id").to_owned();

@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::error::{GraphError, Outcome};
 use crate::list::Item;
 use crate::schema;
+use crate::source::Source;
 use crate::tenant::{self, Object, Tenant, text};
 
 /// Returns the declared type of a navigation property, and whether it holds one object only.
@@ -21,34 +22,31 @@ pub(crate) fn shape(kind: &str, name: &str) -> (&'static str, bool) {
 /// Returns the objects at the other end of a link, live ones only.
 pub(crate) fn related<'a>(
     tenant: &'a Tenant,
-    item: &Item<'_>,
+    item: &'a Item<'_>,
     name: &str,
-) -> Outcome<Vec<Item<'a>>> {
+) -> Outcome<Source<'a>> {
     let id = text(&item.object, "id");
-    let objects = |ids: Vec<String>| -> Vec<Item<'a>> {
-        ids.iter()
-            .filter_map(|id| tenant.directory_object(id))
-            .map(|(kind, object)| Item::new(kind, object))
-            .collect()
-    };
-    let with_roles = |ids: Vec<String>| {
-        let mut items = objects(ids);
+    let objects = |ids: Vec<&'a str>| Source::Linked(tenant, ids);
+    let with_roles = |ids: Vec<&'a str>| {
+        let groups = ids.iter().filter_map(|id| tenant.groups.get(*id));
+        let mut items: Vec<Item<'a>> = groups.map(|group| Item::new("group", group)).collect();
         items.extend(roles_of(tenant, id));
-        items
+        Source::Items(items)
     };
     Ok(match name {
-        "sponsors" | "members" | "owners" => objects(tenant::links(&item.object, name)),
+        "sponsors" | "members" | "owners" => objects(tenant::ids(&item.object, name).collect()),
         "memberOf" => with_roles(tenant.groups_with("members", id)),
         "transitiveMemberOf" => with_roles(tenant.transitive_groups(id)),
         "transitiveMembers" => objects(tenant.transitive_members(id)),
         "ownedObjects" => objects(tenant.groups_with("owners", id)),
-        "principal" => objects(vec![text(&item.object, "principalId").to_owned()]),
-        "roleDefinition" => tenant
-            .role_definitions
-            .get(text(&item.object, "roleDefinitionId"))
-            .map(|role| Item::new("unifiedRoleDefinition", role))
-            .into_iter()
-            .collect(),
+        "principal" => objects(vec![text(&item.object, "principalId")]),
+        "roleDefinition" => {
+            let role = tenant
+                .role_definitions
+                .get(text(&item.object, "roleDefinitionId"));
+            let role = role.map(|role| Item::new("unifiedRoleDefinition", role));
+            Source::Items(role.into_iter().collect())
+        }
         _ => {
             return Err(GraphError::not_served(format!(
                 "'{name}' is not served by this tenant."

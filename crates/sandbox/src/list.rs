@@ -3,6 +3,7 @@
 //! other object appear twice or not at all.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,11 +11,12 @@ use serde_json::{Map, Value, json};
 
 use crate::call::Call;
 use crate::error::{GraphError, Outcome};
-use crate::filter;
+use crate::filter::{self, Filter};
 use crate::http::{Reply, percent_encode};
 use crate::links;
 use crate::query::{Direction, Expand, MAX_WITH_SIGN_IN, Query};
 use crate::schema;
+use crate::source::Source;
 use crate::tenant::{Object, text};
 
 const DEFAULT_PAGE: usize = 100;
@@ -35,8 +37,13 @@ impl<'a> Item<'a> {
         }
     }
 
-    fn id(&self) -> &str {
+    pub(crate) fn id(&self) -> &str {
         text(&self.object, "id")
+    }
+
+    /// Returns the same object again.
+    pub(crate) fn borrowed(&self) -> Item<'_> {
+        Item::new(self.kind, &self.object)
     }
 }
 
@@ -52,46 +59,67 @@ pub(crate) struct Collection {
 }
 
 /// Answers a list.
-pub(crate) fn many(call: &Call<'_>, list: Collection, items: Vec<Item<'_>>) -> Outcome {
+pub(crate) fn many(call: &Call<'_>, list: Collection, source: Source<'_>) -> Outcome {
     let query = call.list_query(list.of, list.related)?;
     check_sign_in(call, &query)?;
-    let mut found: Vec<(SortKey, Item<'_>)> = items
-        .into_iter()
-        .filter(|item| !call.hidden.contains(item.id()))
-        .filter(|item| {
-            query
-                .filter
-                .as_ref()
-                .is_none_or(|filter| filter::matches(filter, &item.object))
-        })
-        .map(|item| (sort_key(&query, &item), item))
-        .collect();
-    found.sort_by(|left, right| compare(&query, &left.0, &right.0));
-    let total = found.len();
-    if let Some(token) = &query.skiptoken {
-        let last = read_token(token)?;
-        found.retain(|(key, _)| compare(&query, key, &last).is_gt());
-    }
-
+    let last = query.skiptoken.as_deref().map(read_token).transpose()?;
+    let filter = query.filter.as_ref();
+    let shown = |item: &Item<'_>| shows(call, list, filter, item);
     let limit = page_size(call, &query);
-    let next = (found.len() > limit).then(|| next_link(call, &query, &found[limit - 1].0));
-    let value: Outcome<Vec<Value>> = found
-        .iter()
-        .take(limit)
-        .map(|(_, item)| entity(call, list.of, item, &query))
-        .collect();
+    let counts = query.counts(call.eventual());
+    let total = counts.then(|| source.after("", filter).filter(shown).count());
+    let (page, more) = match query.orderby {
+        None => {
+            let last = last.map(|(_, id)| id).unwrap_or_default();
+            page(source.after(&last, filter).filter(shown), limit)
+        }
+        Some(_) => {
+            let mut sorted: Vec<(SortKey, Item<'_>)> = source
+                .after("", filter)
+                .filter(shown)
+                .map(|item| (sort_key(&query, &item), item))
+                .filter(|(key, _)| {
+                    last.as_ref()
+                        .is_none_or(|last| compare(&query, key, last).is_gt())
+                })
+                .collect();
+            sorted.sort_by(|left, right| compare(&query, &left.0, &right.0));
+            page(sorted.into_iter().map(|(_, item)| item), limit)
+        }
+    };
 
+    let next = page.last().filter(|_| more);
+    let next = next.map(|item| next_link(call, &query, &sort_key(&query, item)));
+    let value: Outcome<Vec<Value>> = page
+        .iter()
+        .map(|item| entity(call, list.of, item, &query))
+        .collect();
     let mut body = json!({
         "@odata.context": context(call, list.context, &query, false),
-        "value": value?,
+        "value": [],
     });
-    if query.counts(call.eventual()) {
+    body["value"] = Value::Array(value?);
+    if let Some(total) = total {
         body["@odata.count"] = json!(total);
     }
     if let Some(next) = next {
         body["@odata.nextLink"] = json!(next);
     }
     Ok(Reply::ok(body))
+}
+
+/// Takes a page, and says whether there is more.
+fn page<'a>(mut items: impl Iterator<Item = Item<'a>>, limit: usize) -> (Vec<Item<'a>>, bool) {
+    let page = items.by_ref().take(limit).collect();
+    (page, items.next().is_some())
+}
+
+/// Whether an object belongs in a list: known here, of the type that the list is cast to, and
+/// matching.
+fn shows(call: &Call<'_>, list: Collection, filter: Option<&Filter>, item: &Item<'_>) -> bool {
+    (list.of == "directoryObject" || list.of == item.kind)
+        && (call.hidden.is_empty() || !call.hidden.contains_key(item.id()))
+        && filter.is_none_or(|filter| filter::matches(filter, &item.object))
 }
 
 /// Answers a list that comes whole, as an action returns it.
@@ -108,21 +136,14 @@ pub(crate) fn unpaged(call: &Call<'_>, list: Collection, items: &[Item<'_>]) -> 
 }
 
 /// Answers `…/$count`: a bare number, for advanced queries only.
-pub(crate) fn count(call: &Call<'_>, list: Collection, items: Vec<Item<'_>>) -> Outcome {
+pub(crate) fn count(call: &Call<'_>, list: Collection, source: &Source<'_>) -> Outcome {
     if !call.eventual() {
         return Err(GraphError::bad("$count is not currently supported."));
     }
     let query = call.list_query(list.of, false)?;
-    let count = items
-        .iter()
-        .filter(|item| !call.hidden.contains(item.id()))
-        .filter(|item| {
-            query
-                .filter
-                .as_ref()
-                .is_none_or(|filter| filter::matches(filter, &item.object))
-        })
-        .count();
+    let filter = query.filter.as_ref();
+    let items = source.after("", filter);
+    let count = items.filter(|item| shows(call, list, filter, item)).count();
     Ok(Reply::ok(json!(count)).header("content-type", "text/plain"))
 }
 
@@ -188,12 +209,16 @@ fn properties(of: &str, item: &Item<'_>, select: Option<&[String]>) -> Object {
 
 /// The fifteen attributes always come together.
 fn all_attributes(value: Option<&Value>) -> Value {
-    let one = |number: usize| {
-        let name = format!("extensionAttribute{number}");
-        let set = value.and_then(|value| value.get(&name)).cloned();
-        (name, set.unwrap_or(Value::Null))
+    static NAMES: LazyLock<Vec<String>> = LazyLock::new(|| {
+        (1..=15)
+            .map(|number| format!("extensionAttribute{number}"))
+            .collect()
+    });
+    let one = |name: &String| {
+        let set = value.and_then(|value| value.get(name)).cloned();
+        (name.clone(), set.unwrap_or(Value::Null))
     };
-    Value::Object((1..=15).map(one).collect())
+    Value::Object(NAMES.iter().map(one).collect())
 }
 
 fn expanded(call: &Call<'_>, item: &Item<'_>, expand: &Expand, body: &mut Object) -> Outcome<()> {
@@ -202,9 +227,9 @@ fn expanded(call: &Call<'_>, item: &Item<'_>, expand: &Expand, body: &mut Object
     let related = links::related(call.tenant, item, &expand.name)?;
     let mut values: Vec<Value> = related
         .iter()
-        .filter(|one| !call.hidden.contains(one.id()))
+        .filter(|one| !call.hidden.contains_key(one.id()))
         .take(MAX_EXPANDED)
-        .map(render)
+        .map(|one| render(&one))
         .collect();
     let value = match single {
         true if values.is_empty() => Value::Null,

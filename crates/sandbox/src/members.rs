@@ -1,6 +1,8 @@
 //! Members and owners of groups: reading them, adding and removing them one by one, and adding
 //! up to twenty members at once, all or none.
 
+use std::collections::BTreeSet;
+
 use crate::call::Call;
 use crate::error::{GraphError, Outcome};
 use crate::http::Reply;
@@ -65,25 +67,27 @@ pub(crate) fn group_transitive_member_of(call: &mut Call<'_>) -> Outcome {
 
 fn list(call: &Call<'_>, name: &str, list: Collection) -> Outcome {
     let group = call.group(call.param(0))?;
-    let mut items = links::related(call.tenant, &Item::new("group", group), name)?;
-    items.retain(|item| list.of == "directoryObject" || item.kind == list.of);
+    let group = Item::new("group", group);
+    let items = links::related(call.tenant, &group, name)?;
     list::many(call, list, items)
 }
 
 pub(crate) fn count(call: &mut Call<'_>) -> Outcome {
     let group = call.group(call.param(0))?;
-    let items = links::related(call.tenant, &Item::new("group", group), "members")?;
-    list::count(call, MIXED, items)
+    let group = Item::new("group", group);
+    let items = links::related(call.tenant, &group, "members")?;
+    list::count(call, MIXED, &items)
 }
 
 /// One member, as an object: the path to which a forgotten `/$ref` leads.
 pub(crate) fn member(call: &mut Call<'_>) -> Outcome {
     let group = call.group(call.param(0))?;
-    let items = links::related(call.tenant, &Item::new("group", group), "members")?;
+    let group = Item::new("group", group);
+    let items = links::related(call.tenant, &group, "members")?;
     let wanted = call.param(1);
     let item = items
-        .into_iter()
-        .find(|item| text(&item.object, "id") == wanted && !call.hidden.contains(wanted))
+        .get(wanted)
+        .filter(|_| !call.hidden.contains_key(wanted))
         .ok_or_else(|| GraphError::not_found(wanted))?;
     list::one(call, MIXED, &item)
 }
@@ -91,30 +95,42 @@ pub(crate) fn member(call: &mut Call<'_>) -> Outcome {
 pub(crate) fn add_member(call: &mut Call<'_>) -> Outcome {
     let id = writable(call)?;
     let member = call.reference()?;
-    let mut group = call.group(&id)?.clone();
-    add_all(call, &mut group, &[member])?;
-    call.tenant.groups.insert(id, group);
+    let group = call.group(&id)?;
+    check_new(call, group, group, std::slice::from_ref(&member))?;
+    if let Some(group) = call.tenant.groups.get_mut(&id) {
+        tenant::link(group, "members", &member);
+    }
     Ok(Reply::no_content())
 }
 
-/// Adds members to a copy of a group, so that one wrong member leaves the group as it was.
-pub(crate) fn add_all(call: &Call<'_>, group: &mut Object, members: &[String]) -> Outcome<()> {
+/// Checks that members can be added, all of them: one wrong member leaves the group as it was.
+/// `group` is what it is about to be, `before` has its members.
+pub(crate) fn check_new(
+    call: &Call<'_>,
+    group: &Object,
+    before: &Object,
+    members: &[String],
+) -> Outcome<()> {
     check_assigned(group)?;
     if members.len() > MAX_BOUND {
         return Err(GraphError::bad(format!(
             "The number of references in 'members' exceeds the maximum of {MAX_BOUND}."
         )));
     }
-    let own = text(group, "id").to_owned();
+    let own = text(group, "id");
+    // Groups are large, and what is added is little.
+    let new: BTreeSet<&str> = members.iter().map(String::as_str).collect();
+    let known = tenant::ids(before, "members").filter(|id| new.contains(id));
+    let mut known: BTreeSet<&str> = known.collect();
     for member in members {
         let (kind, _) = call.target(member)?;
         if kind == "group" && (has_type(group, "Unified") || is_true(group, "isAssignableToRole")) {
             return Err(GraphError::bad("Groups cannot be members of this group."));
         }
-        if *member == own {
+        if member == own {
             return Err(GraphError::bad("A group cannot be a member of itself."));
         }
-        if !tenant::link(group, "members", member) {
+        if !known.insert(member) {
             return Err(GraphError::already_linked("members"));
         }
     }

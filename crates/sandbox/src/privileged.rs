@@ -4,7 +4,7 @@
 
 use crate::call::Call;
 use crate::error::{GraphError, Outcome};
-use crate::tenant::{Object, Tenant, is_true, links, text};
+use crate::tenant::{Object, Tenant, ids, is_true, text};
 
 /// Roles that give their holders nothing to protect.
 const HARMLESS: [&str; 5] = [
@@ -50,7 +50,7 @@ pub(crate) fn roles<'a>(tenant: &'a Tenant, user: &str) -> Vec<&'a str> {
         .values()
         .filter(|one| {
             let principal = text(one, "principalId");
-            principal == user || groups.iter().any(|group| group == principal)
+            principal == user || groups.contains(&principal)
         })
         .filter_map(|one| tenant.role_definitions.get(text(one, "roleDefinitionId")))
         .map(|role| text(role, "displayName"))
@@ -62,7 +62,7 @@ fn is_privileged(tenant: &Tenant, user: &str) -> bool {
         is_true(group, "isAssignableToRole")
             && ["members", "owners"]
                 .iter()
-                .any(|link| links(group, link).iter().any(|one| one == user))
+                .any(|link| ids(group, link).any(|one| one == user))
     });
     guarded
         || roles(tenant, user)

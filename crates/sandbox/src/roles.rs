@@ -6,18 +6,19 @@ use uuid::Uuid;
 
 use crate::call::Call;
 use crate::check::{self, Purpose};
-use crate::directory::{items, set};
+use crate::directory::set;
 use crate::error::{GraphError, Outcome};
 use crate::http::Reply;
 use crate::list::{self, Item};
 use crate::query::Query;
+use crate::source::Source;
 use crate::tenant::{Object, Table, text};
 
 const ASSIGNMENTS: &str = "roleManagement/directory/roleAssignments";
 const DEFINITIONS: &str = "roleManagement/directory/roleDefinitions";
 
 pub(crate) fn assignments(call: &mut Call<'_>) -> Outcome {
-    let items = items("unifiedRoleAssignment", &call.tenant.role_assignments);
+    let items = Source::Table("unifiedRoleAssignment", &call.tenant.role_assignments);
     list::many(call, set("unifiedRoleAssignment", ASSIGNMENTS), items)
 }
 
@@ -31,7 +32,7 @@ pub(crate) fn assignment(call: &mut Call<'_>) -> Outcome {
 }
 
 pub(crate) fn definitions(call: &mut Call<'_>) -> Outcome {
-    let items = items("unifiedRoleDefinition", &call.tenant.role_definitions);
+    let items = Source::Table("unifiedRoleDefinition", &call.tenant.role_definitions);
     list::many(call, set("unifiedRoleDefinition", DEFINITIONS), items)
 }
 

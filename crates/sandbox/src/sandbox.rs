@@ -72,7 +72,7 @@ impl Sandbox {
         let named = |user: &&Object| {
             same(text(user, "mail"), name) || same(text(user, "userPrincipalName"), name)
         };
-        let users = tenant.users.values().find(named);
+        let users = tenant.users.known_as(name).find(named);
         let groups = || {
             tenant
                 .groups
@@ -137,12 +137,12 @@ impl Sandbox {
             Err(reason) => panic!("no such {kind}: {reason}"),
         };
         let id = text(&object, "id").to_owned();
-        let table = match kind {
-            "group" => &mut engine.tenant.groups,
-            "user" => &mut engine.tenant.users,
-            _ => &mut engine.tenant.deleted_users,
+        let tenant = &mut engine.tenant;
+        let before = match kind {
+            "group" => tenant.groups.insert(id.clone(), object),
+            "user" => tenant.users.insert(id.clone(), object),
+            _ => tenant.deleted_users.insert(id.clone(), object),
         };
-        let before = table.insert(id.clone(), object);
         assert!(before.is_none(), "two objects with the id {id}");
         engine.changed();
         id
@@ -195,9 +195,7 @@ impl Sandbox {
         if let Err(reason) = checked {
             panic!("no such change: {reason}");
         }
-        if let Some((_, object)) = engine.tenant.any_object(id) {
-            *object = changed;
-        }
+        engine.tenant.replace(id, changed);
         engine.changed();
     }
 

@@ -6,14 +6,15 @@ use crate::http::Reply;
 use crate::links;
 use crate::list::{self, Collection, Item};
 use crate::privileged;
-use crate::tenant;
+use crate::tenant::{self, Object};
 
 /// How many sponsors a user may have.
 pub(crate) const MAX_SPONSORS: usize = 5;
 
 pub(crate) fn list(call: &mut Call<'_>) -> Outcome {
     let user = call.user(call.param(0))?;
-    let items = links::related(call.tenant, &Item::new("user", user), "sponsors")?;
+    let user = Item::new("user", user);
+    let items = links::related(call.tenant, &user, "sponsors")?;
     let list = Collection {
         of: "directoryObject",
         context: "directoryObjects",
@@ -27,17 +28,15 @@ pub(crate) fn add(call: &mut Call<'_>) -> Outcome {
     privileged::check_restricted(call.user(&id)?)?;
     let sponsor = call.reference()?;
     call.target(&sponsor)?;
-    let Some(user) = call.tenant.users.get_mut(&id) else {
-        return Err(GraphError::not_found(&id));
-    };
-    let sponsors = tenant::links(user, "sponsors");
+    let sponsors = tenant::links(call.user(&id)?, "sponsors");
     if sponsors.contains(&sponsor) {
         return Err(GraphError::already_linked("sponsors"));
     }
     if sponsors.len() >= MAX_SPONSORS {
         return Err(too_many());
     }
-    tenant::link(user, "sponsors", &sponsor);
+    let link = |user: &mut Object| tenant::link(user, "sponsors", &sponsor);
+    call.tenant.users.change(&id, link);
     Ok(Reply::no_content())
 }
 
@@ -45,12 +44,8 @@ pub(crate) fn remove(call: &mut Call<'_>) -> Outcome {
     let id = call.user_id(call.param(0))?;
     privileged::check_restricted(call.user(&id)?)?;
     let sponsor = call.param(1).to_owned();
-    let removed = call
-        .tenant
-        .users
-        .get_mut(&id)
-        .is_some_and(|user| tenant::unlink(user, "sponsors", &sponsor));
-    if removed {
+    let unlink = |user: &mut Object| tenant::unlink(user, "sponsors", &sponsor);
+    if call.tenant.users.change(&id, unlink) == Some(true) {
         Ok(Reply::no_content())
     } else {
         Err(GraphError::not_found(&sponsor))

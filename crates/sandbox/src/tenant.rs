@@ -2,12 +2,13 @@
 //! properties (`sponsors`, `members`, `owners`); they are no schema properties, so they never
 //! show in an answer by accident.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use crate::people::People;
 use crate::{rule, time};
 
 /// A Graph object.
@@ -21,8 +22,7 @@ pub(crate) type Table = BTreeMap<String, Object>;
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct Tenant {
     pub(crate) organization: Object,
-    #[serde(with = "listed")]
-    pub(crate) users: Table,
+    pub(crate) users: People,
     #[serde(with = "listed")]
     pub(crate) deleted_users: Table,
     #[serde(with = "listed")]
@@ -82,9 +82,8 @@ impl Tenant {
     /// Finds a user by id or user principal name.
     pub(crate) fn user(&self, key: &str) -> Option<&Object> {
         self.users.get(&key.to_ascii_lowercase()).or_else(|| {
-            self.users
-                .values()
-                .find(|user| same(text(user, "userPrincipalName"), key))
+            let mut known = self.users.known_as(key);
+            known.find(|user| same(text(user, "userPrincipalName"), key))
         })
     }
 
@@ -96,64 +95,66 @@ impl Tenant {
         self.groups.get(id).map(|group| ("group", group))
     }
 
-    /// Finds anything with an id of its own, deleted or not, to change it.
-    pub(crate) fn any_object(&mut self, id: &str) -> Option<(&'static str, &mut Object)> {
+    /// Finds anything with an id of its own, deleted or not.
+    pub(crate) fn any_object(&self, id: &str) -> Option<(&'static str, &Object)> {
         if id == text(&self.authorization_policy, "id") {
-            return Some(("authorizationPolicy", &mut self.authorization_policy));
+            return Some(("authorizationPolicy", &self.authorization_policy));
         }
         if id == text(&self.organization, "id") {
-            return Some(("organization", &mut self.organization));
+            return Some(("organization", &self.organization));
         }
-        let users = [&mut self.users, &mut self.deleted_users].into_iter();
-        let groups = [&mut self.groups, &mut self.deleted_groups].into_iter();
+        let users = [&*self.users, &self.deleted_users].into_iter();
+        let groups = [&self.groups, &self.deleted_groups].into_iter();
         users
             .map(|table| ("user", table))
             .chain(groups.map(|table| ("group", table)))
-            .find_map(|(kind, table)| table.get_mut(id).map(|object| (kind, object)))
+            .find_map(|(kind, table)| table.get(id).map(|object| (kind, object)))
+    }
+
+    /// Puts an object in the place of the one with this id, wherever that is.
+    pub(crate) fn replace(&mut self, id: &str, object: Object) {
+        if id == text(&self.authorization_policy, "id") {
+            self.authorization_policy = object;
+        } else if id == text(&self.organization, "id") {
+            self.organization = object;
+        } else if self.users.contains_key(id) {
+            self.users.insert(id.to_owned(), object);
+        } else {
+            let tables = [
+                &mut self.deleted_users,
+                &mut self.groups,
+                &mut self.deleted_groups,
+            ];
+            let place = tables.into_iter().find_map(|table| table.get_mut(id));
+            if let Some(place) = place {
+                *place = object;
+            }
+        }
     }
 
     /// Returns the groups that list this object directly.
-    pub(crate) fn groups_with(&self, link: &str, id: &str) -> Vec<String> {
+    pub(crate) fn groups_with(&self, link: &str, id: &str) -> Vec<&str> {
         self.groups
             .iter()
-            .filter(|(_, group)| links(group, link).iter().any(|one| one == id))
-            .map(|(group, _)| group.clone())
+            .filter(|(_, group)| ids(group, link).any(|one| one == id))
+            .map(|(group, _)| group.as_str())
             .collect()
     }
 
     /// Returns a group's members, and the members of groups among them, each once.
-    pub(crate) fn transitive_members(&self, group: &str) -> Vec<String> {
-        let mut found: Vec<String> = Vec::new();
-        let mut open = vec![group.to_owned()];
-        while let Some(next) = open.pop() {
-            for member in self
-                .groups
-                .get(&next)
-                .map(|one| links(one, "members"))
+    pub(crate) fn transitive_members<'a>(&'a self, group: &str) -> Vec<&'a str> {
+        let members = |id: &str| {
+            let group = self.groups.get(id);
+            group
+                .map(|one| ids(one, "members").collect())
                 .unwrap_or_default()
-            {
-                if member != group && !found.contains(&member) {
-                    open.push(member.clone());
-                    found.push(member);
-                }
-            }
-        }
-        found
+        };
+        reached(group, members)
     }
 
     /// Returns the groups that hold this object, directly or through other groups.
-    pub(crate) fn transitive_groups(&self, id: &str) -> Vec<String> {
-        let mut found: Vec<String> = Vec::new();
-        let mut open = vec![id.to_owned()];
-        while let Some(next) = open.pop() {
-            for group in self.groups_with("members", &next) {
-                if group != id && !found.contains(&group) {
-                    open.push(group.clone());
-                    found.push(group);
-                }
-            }
-        }
-        found
+    pub(crate) fn transitive_groups<'a>(&'a self, id: &str) -> Vec<&'a str> {
+        reached(id, |id| self.groups_with("members", id))
     }
 
     /// Brings dynamic groups in line with their rules; a paused one keeps what it has.
@@ -191,44 +192,69 @@ pub(crate) fn text<'a>(object: &'a Object, name: &str) -> &'a str {
     object.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// Returns a collection of strings: a property, or links.
+/// Follows links from an object as far as they lead; each other object is returned once.
+fn reached<'a>(start: &str, next: impl Fn(&str) -> Vec<&'a str>) -> Vec<&'a str> {
+    let mut found = Vec::new();
+    let mut seen = HashSet::new();
+    let mut open = vec![next(start)];
+    while let Some(ids) = open.pop() {
+        for id in ids {
+            if id != start && seen.insert(id) {
+                found.push(id);
+                open.push(next(id));
+            }
+        }
+    }
+    found
+}
+
+/// Goes through a collection of strings: a property, or links.
+pub(crate) fn ids<'a>(object: &'a Object, name: &str) -> impl Iterator<Item = &'a str> {
+    let all = object.get(name).and_then(Value::as_array);
+    all.into_iter().flatten().filter_map(Value::as_str)
+}
+
+/// Returns a collection of strings of one's own.
 pub(crate) fn links(object: &Object, name: &str) -> Vec<String> {
-    object
-        .get(name)
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .map(str::to_owned)
-        .collect()
+    ids(object, name).map(str::to_owned).collect()
 }
 
 /// Adds a link; false when it was there already.
 pub(crate) fn link(object: &mut Object, name: &str, id: &str) -> bool {
-    let mut all = links(object, name);
-    if all.iter().any(|one| one == id) {
+    if ids(object, name).any(|one| one == id) {
         return false;
     }
-    all.push(id.to_owned());
-    object.insert(name.to_owned(), json!(all));
+    append(object, name, id);
     true
+}
+
+/// Adds a link that is known to be new.
+pub(crate) fn append(object: &mut Object, name: &str, id: &str) {
+    match object.get_mut(name) {
+        Some(Value::Array(all)) => all.push(json!(id)),
+        _ => {
+            object.insert(name.to_owned(), json!([id]));
+        }
+    }
 }
 
 /// Removes a link; false when there was none.
 pub(crate) fn unlink(object: &mut Object, name: &str, id: &str) -> bool {
-    let mut all = links(object, name);
+    let Some(Value::Array(all)) = object.get_mut(name) else {
+        return false;
+    };
     let before = all.len();
     all.retain(|one| one != id);
-    let removed = all.len() < before;
-    if removed {
-        object.insert(name.to_owned(), json!(all));
-    }
-    removed
+    all.len() < before
 }
 
 /// Compares as the directory does: without case.
 pub(crate) fn same(left: &str, right: &str) -> bool {
-    left.to_lowercase() == right.to_lowercase()
+    // Most are ASCII, and few are equal.
+    match left.is_ascii() && right.is_ascii() {
+        true => left.eq_ignore_ascii_case(right),
+        false => left.to_lowercase() == right.to_lowercase(),
+    }
 }
 
 pub(crate) fn is_true(object: &Object, name: &str) -> bool {
@@ -236,7 +262,7 @@ pub(crate) fn is_true(object: &Object, name: &str) -> bool {
 }
 
 pub(crate) fn has_type(group: &Object, kind: &str) -> bool {
-    links(group, "groupTypes").iter().any(|one| one == kind)
+    ids(group, "groupTypes").any(|one| one == kind)
 }
 
 pub(crate) fn is_dynamic(group: &Object) -> bool {
@@ -244,15 +270,15 @@ pub(crate) fn is_dynamic(group: &Object) -> bool {
 }
 
 /// Tables are lists in JSON: people read and write them.
-mod listed {
+pub(crate) mod listed {
     use super::{Object, Table, text};
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
-    pub(super) fn serialize<S: Serializer>(table: &Table, to: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(table: &Table, to: S) -> Result<S::Ok, S::Error> {
         to.collect_seq(table.values())
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Table, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Table, D::Error> {
         let mut table = Table::new();
         for mut object in Vec::<Object>::deserialize(from)? {
             if text(&object, "id").is_empty() {

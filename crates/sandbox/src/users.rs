@@ -11,7 +11,8 @@ use crate::links;
 use crate::list::{self, Collection, Item};
 use crate::privileged::{self, SENSITIVE};
 use crate::query::Query;
-use crate::tenant::{Object, Tenant, is_true, same, text};
+use crate::source::Source;
+use crate::tenant::{Object, Tenant, ids, is_true, same, text};
 use crate::time;
 
 pub(crate) const USERS: Collection = Collection {
@@ -25,12 +26,11 @@ pub(crate) fn list(call: &mut Call<'_>) -> Outcome {
 }
 
 pub(crate) fn count(call: &mut Call<'_>) -> Outcome {
-    list::count(call, USERS, all(call))
+    list::count(call, USERS, &all(call))
 }
 
-fn all<'a>(call: &'a Call<'_>) -> Vec<Item<'a>> {
-    let users = call.tenant.users.values();
-    users.map(|user| Item::new("user", user)).collect()
+fn all<'a>(call: &'a Call<'_>) -> Source<'a> {
+    Source::People(&call.tenant.users)
 }
 
 pub(crate) fn get(call: &mut Call<'_>) -> Outcome {
@@ -87,9 +87,7 @@ pub(crate) fn update(call: &mut Call<'_>) -> Outcome {
     }
     check_synced(call, &id, &body)?;
     check_values(call.tenant, &id, &body)?;
-    if let Some(user) = call.tenant.users.get_mut(&id) {
-        merge(user, body);
-    }
+    call.tenant.users.change(&id, |user| merge(user, body));
     Ok(Reply::no_content())
 }
 
@@ -101,7 +99,7 @@ fn writable(call: &Call<'_>) -> Outcome<String> {
         .user(key)
         .ok_or_else(|| GraphError::not_found(key))?;
     let id = text(user, "id");
-    if call.hidden.contains(id) {
+    if call.hidden.contains_key(id) {
         return Err(GraphError::new(
             404,
             "Directory_ObjectNotFound",
@@ -196,19 +194,17 @@ fn is_address(text: &str) -> bool {
 pub(crate) fn holder(tenant: &Tenant, mail: &str) -> Option<String> {
     tenant
         .users
-        .iter()
-        .chain(&tenant.groups)
-        .find(|(_, object)| has_proxy(object, mail))
-        .map(|(id, _)| id.clone())
+        .known_as(mail)
+        .chain(tenant.groups.values())
+        .find(|object| has_proxy(object, mail))
+        .map(|object| text(object, "id").to_owned())
 }
 
 pub(crate) fn has_proxy(object: &Object, mail: &str) -> bool {
-    crate::tenant::links(object, "proxyAddresses")
-        .iter()
-        .any(|proxy| {
-            let (scheme, address) = proxy.split_once(':').unwrap_or(("", proxy));
-            scheme.eq_ignore_ascii_case("smtp") && same(address, mail)
-        })
+    ids(object, "proxyAddresses").any(|proxy| {
+        let (scheme, address) = proxy.split_once(':').unwrap_or(("", proxy));
+        scheme.eq_ignore_ascii_case("smtp") && same(address, mail)
+    })
 }
 
 /// A change keeps what it does not name, inside the extension attributes too.
@@ -251,9 +247,9 @@ pub(crate) fn set_mail(user: &mut Object, mail: &str) {
 pub(crate) fn revoke_sessions(call: &mut Call<'_>) -> Outcome {
     let id = writable(call)?;
     let now = time::stamp(call.now);
-    if let Some(user) = call.tenant.users.get_mut(&id) {
-        user.insert("signInSessionsValidFromDateTime".into(), json!(now));
-    }
+    call.tenant.users.change(&id, |user| {
+        user.insert("signInSessionsValidFromDateTime".into(), json!(now))
+    });
     let context = format!("{}/$metadata#Edm.Boolean", call.root);
     Ok(Reply::ok(json!({"@odata.context": context, "value": true})))
 }
@@ -276,10 +272,8 @@ pub(crate) fn transitive_groups_of(call: &mut Call<'_>) -> Outcome {
 
 fn memberships(call: &Call<'_>, name: &str, groups_only: bool) -> Outcome {
     let user = call.user(call.param(0))?;
-    let mut items = links::related(call.tenant, &Item::new("user", user), name)?;
-    if groups_only {
-        items.retain(|item| item.kind == "group");
-    }
+    let user = Item::new("user", user);
+    let items = links::related(call.tenant, &user, name)?;
     let (of, context) = match groups_only {
         true => ("group", "groups"),
         false => ("directoryObject", "directoryObjects"),

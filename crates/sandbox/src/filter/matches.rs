@@ -84,7 +84,7 @@ fn order(value: &Value, literal: &Literal) -> Option<Ordering> {
         Literal::Null => None,
         Literal::Bool(wanted) => Some(value.as_bool()?.cmp(wanted)),
         Literal::Number(wanted) => Some(value.as_i64()?.cmp(wanted)),
-        Literal::Text(wanted) => Some(fold(value.as_str()?).cmp(&fold(wanted))),
+        Literal::Text(wanted) => Some(fold_order(value.as_str()?, wanted)),
         Literal::Time(wanted) => Some(time::parse(value.as_str()?)?.cmp(wanted)),
     }
 }
@@ -107,6 +107,15 @@ fn passes(test: TextTest, value: &str, text: &str) -> bool {
         TextTest::EndsWith => value.ends_with(&text),
         TextTest::Contains => value.contains(&text),
     }
+}
+
+fn fold_order(left: &str, right: &str) -> Ordering {
+    if !(left.is_ascii() && right.is_ascii()) {
+        return fold(left).cmp(&fold(right));
+    }
+    // Most are ASCII, and need not be copied to be compared.
+    let left = left.bytes().map(|byte| byte.to_ascii_lowercase());
+    left.cmp(right.bytes().map(|byte| byte.to_ascii_lowercase()))
 }
 
 fn fold(text: &str) -> String {

@@ -146,3 +146,30 @@ fn roles_expand_their_definitions() {
     );
     assert_eq!(only["roleDefinition"]["isBuiltIn"], true);
 }
+
+#[test]
+fn who_is_looked_up_by_address_comes_in_pages_too() {
+    let caller = empty();
+    for number in 0..3 {
+        caller.sandbox.insert_user(json!({
+            "mail": format!("ada{number}@contoso.example"), "otherMails": ["Ada@home.example"],
+        }));
+    }
+    paged(&caller, 1);
+    let start = "/users?$filter=userType eq 'Guest' and otherMails/any(m:m eq 'ada@HOME.example')&$select=mail";
+    let mut found = walk(&caller, start, |_| {});
+    found.sort();
+    assert_eq!(
+        found,
+        [
+            "ada0@contoso.example",
+            "ada1@contoso.example",
+            "ada2@contoso.example"
+        ]
+    );
+    let strangers = start.replace("userType eq 'Guest'", "accountEnabled eq false");
+    assert!(walk(&caller, &strangers, |_| {}).is_empty());
+    let eventual = caller.eventual();
+    let counted = eventual.get(&format!("{start}&$count=true"));
+    assert_eq!(counted["@odata.count"], 3);
+}
