@@ -26,6 +26,7 @@ mod error;
 mod faults;
 mod filter;
 mod fixture;
+mod generated;
 mod groups;
 mod guest;
 mod handle;

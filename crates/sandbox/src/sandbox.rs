@@ -11,7 +11,7 @@ use crate::behaviour::Behaviour;
 use crate::engine::{Engine, Received};
 use crate::error::SandboxError;
 use crate::tenant::{Object, Tenant, same, text};
-use crate::{deleted, faults, fixture, guest, seed, store, token, users};
+use crate::{deleted, faults, fixture, generated, guest, seed, store, token, users};
 
 /// A tenant. Clones share it.
 #[derive(Clone)]
@@ -28,6 +28,26 @@ impl Sandbox {
     /// Returns the demo tenant, its dates relative to `now`.
     pub fn seeded(now: Timestamp) -> Self {
         Self::of(seed::demo(now))
+    }
+
+    /// Returns a tenant like [`Sandbox::empty`] with that many guests who accepted,
+    /// `g0@contoso.example` and so on, who came over the last three years; and groups `group-0`
+    /// and so on: guest `g` is in `(g + n * 7) % groups` for each `n` below `groups_per_guest`.
+    /// `stamp` is everybody's `extensionAttribute15`.
+    pub fn generated(
+        now: Timestamp,
+        guests: usize,
+        groups: usize,
+        groups_per_guest: usize,
+        stamp: Option<&str>,
+    ) -> Self {
+        Self::of(generated::tenant(
+            now,
+            guests,
+            groups,
+            groups_per_guest,
+            stamp,
+        ))
     }
 
     /// Opens a state file, and saves every change back to it; without a file, the demo tenant.

@@ -30,7 +30,8 @@ pub(crate) fn demo() -> Caller {
     of(Sandbox::seeded(now()))
 }
 
-fn of(sandbox: Sandbox) -> Caller {
+/// Returns a caller of a tenant whose clock stands still from now on.
+pub(crate) fn of(sandbox: Sandbox) -> Caller {
     sandbox.set_clock(Some(now()));
     Caller {
         token: sandbox.token(),
