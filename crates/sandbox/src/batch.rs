@@ -161,7 +161,8 @@ pub(crate) fn answer(replies: Vec<(String, Reply)>) -> Reply {
                 headers
                     .entry("Content-Type")
                     .or_insert(json!("application/json"));
-                // A body that is no JSON comes in base64 (not documented, so not certain).
+                // Not documented, so not certain: a page comes in base64, the text of a count as
+                // the bare number it is.
                 response["body"] = page.map_or(body, Value::String);
             }
             response["headers"] = Value::Object(headers);

@@ -173,3 +173,77 @@ fn who_is_looked_up_by_address_comes_in_pages_too() {
     let counted = eventual.get(&format!("{start}&$count=true"));
     assert_eq!(counted["@odata.count"], 3);
 }
+
+/// Makes guests who came on the first of November and two days on, and one who came never.
+fn arrivals() -> Caller {
+    let caller = empty();
+    for day in 1..=3 {
+        caller.sandbox.insert_user(json!({
+            "mail": format!("day{day}@contoso.example"),
+            "createdDateTime": format!("2026-11-0{day}T00:00:00Z"),
+        }));
+    }
+    let never = caller
+        .sandbox
+        .insert_user(json!({"mail": "never@contoso.example"}));
+    caller
+        .sandbox
+        .edit(&never, json!({"createdDateTime": null}));
+    caller
+}
+
+#[test]
+fn guests_are_found_by_when_they_came() {
+    let caller = arrivals();
+    for (range, days) in [
+        ("createdDateTime ge 2026-11-02T00:00:00Z", &[2, 3][..]),
+        ("createdDateTime le 2026-11-02T00:00:00Z", &[1, 2]),
+        (
+            "createdDateTime ge 2026-11-01T00:00:01Z and createdDateTime le 2026-11-02T23:59:59Z",
+            &[2],
+        ),
+        ("createdDateTime ge 2026-12-01T00:00:00Z", &[]),
+    ] {
+        let target = format!("/users?$filter=userType eq 'Guest' and {range}&$select=mail");
+        let mut found = column(&caller.get(&target), "mail");
+        found.sort();
+        let wanted = days.iter().map(|day| format!("day{day}@contoso.example"));
+        assert_eq!(found, wanted.collect::<Vec<_>>(), "{range}");
+    }
+    // Graph documents eq, ne, not, ge, le and in, so neither of these, advanced or not.
+    for range in [
+        "createdDateTime gt 2026-11-02T00:00:00Z",
+        "createdDateTime lt 2026-11-02T00:00:00Z",
+    ] {
+        let target = format!("/users?$filter=userType eq 'Guest' and {range}");
+        assert_eq!(caller.status("GET", &target, Value::Null), 400);
+    }
+    let before = "/users?$filter=userType eq 'Guest' and not(createdDateTime ge 2026-11-02T00:00:00Z) and createdDateTime le 2026-11-30T00:00:00Z&$select=mail&$count=true";
+    assert_eq!(caller.status("GET", before, Value::Null), 400);
+    let advanced = caller.eventual().get(before);
+    assert_eq!(column(&advanced, "mail"), ["day1@contoso.example"]);
+}
+
+#[test]
+fn a_count_is_a_bare_number_inside_a_batch_too() {
+    let caller = arrivals();
+    let target =
+        "/users/$count?$filter=userType eq 'Guest' and createdDateTime ge 2026-11-02T00:00:00Z";
+    assert_eq!(caller.status("GET", target, Value::Null), 400);
+    let requests = json!({"requests": [
+        {"id": "1", "method": "GET", "url": target, "headers": {"ConsistencyLevel": "eventual"}},
+        {"id": "2", "method": "GET", "url": target},
+    ]});
+    let (_, body) = caller.ask("POST", "/$batch", requests);
+    let (refused, counted) = (&body["responses"][0], &body["responses"][1]);
+    assert_eq!(
+        (&counted["status"], &counted["body"]),
+        (&json!(200), &json!(2))
+    );
+    assert_eq!(counted["headers"]["Content-Type"], "text/plain");
+    assert_eq!(refused["status"], 400);
+    let reply = caller.eventual().reply("GET", target, None);
+    assert_eq!(reply.bytes(), b"2");
+    let plain = ("content-type".to_owned(), "text/plain".to_owned());
+    assert!(reply.headers.contains(&plain));
+}
