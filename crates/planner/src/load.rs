@@ -1,6 +1,9 @@
 //! YAML text in, what should be and the rules for it out. Reports every mistake of every file in
 //! one go; while there is one, nothing is planned. Reading files is left to the caller.
 
+mod entries;
+mod sections;
+
 use std::collections::{BTreeMap, btree_map::Entry};
 use std::fmt;
 use std::sync::Arc;
@@ -12,8 +15,10 @@ use sha2::{Digest, Sha256};
 
 use crate::kinds::{group, guest};
 use crate::policy::Policy;
-use crate::yaml::node::{Key, Place, Value, parse};
+use crate::yaml::node::{Place, Value};
 use crate::yaml::{self, Mistake, Node, Source, Step};
+
+use sections::Sections;
 
 /// The folder of guests.
 pub const GUESTS: &str = "guests/";
@@ -42,8 +47,11 @@ pub struct Desired {
     /// Guests by address in lower case.
     pub guests: BTreeMap<String, guest::written::Declared>,
     /// Groups by name.
-    pub groups: BTreeMap<String, group::written::Declared>,
+    pub groups: Groups,
 }
+
+/// Groups by name.
+pub type Groups = BTreeMap<String, group::written::Declared>;
 
 /// A whole repository, understood.
 #[derive(Clone, Debug)]
@@ -75,7 +83,7 @@ impl fmt::Display for Origin {
 #[derive(Debug)]
 pub struct Checker<'a> {
     sources: &'a [Source],
-    files: Vec<Arc<str>>,
+    files: Arc<[Arc<str>]>,
     mistakes: Vec<Mistake>,
     /// The instant that "within" counts from.
     pub now: Timestamp,
@@ -92,6 +100,16 @@ impl<'a> Checker<'a> {
             files,
             mistakes: Vec::new(),
             now,
+        }
+    }
+
+    /// Returns one that collects on its own.
+    fn fork(&self) -> Self {
+        Self {
+            sources: self.sources,
+            files: self.files.clone(),
+            mistakes: Vec::new(),
+            now: self.now,
         }
     }
 
@@ -179,12 +197,16 @@ impl<'a> Checker<'a> {
 /// Reads a repository as of `now`.
 pub fn load(sources: &[Source], now: Timestamp) -> Result<Config, Vec<Mistake>> {
     let mut check = Checker::new(sources, now);
-    let sections = sections(&mut check);
+    let mut sections = Sections::new();
+    for (number, source) in sources.iter().enumerate() {
+        if !source.path.starts_with(GUESTS) {
+            sections::read(number, &mut sections, &mut check);
+        }
+    }
     let policy = policy(&sections, &mut check);
-    let guests = guests(&sections, &policy, &mut check);
     let groups = groups(&sections, &mut check);
+    let guests = entries::read(&policy, &groups, &mut check);
     let desired = Desired { guests, groups };
-    references(&desired, &sections, &mut check);
     if !policy.tenant.is_sandbox()
         && policy.tenant.owner.is_none()
         && sections.contains_key("tenant")
@@ -201,138 +223,6 @@ pub fn load(sources: &[Source], now: Timestamp) -> Result<Config, Vec<Mistake>> 
     check.mistakes.sort();
     check.mistakes.dedup();
     Err(check.mistakes)
-}
-
-/// Returns every section with the values of all files put together.
-fn sections(check: &mut Checker<'_>) -> BTreeMap<String, Node> {
-    let mut all = BTreeMap::new();
-    for (file, source) in check.sources.iter().enumerate() {
-        let mut root = match parse(&source.text, file) {
-            Ok(root) => root,
-            Err(error) => {
-                check.place(error.place, format!("this is no YAML: {}", error.message));
-                continue;
-            }
-        };
-        duplicates(&mut root, check);
-        match &root.value {
-            Value::Map(entries) if !entries.is_empty() => {
-                for (key, node) in entries {
-                    section(key, node, source.path.starts_with(GUESTS), &mut all, check);
-                }
-            }
-            Value::Null | Value::Map(_) => check.place(
-                root.place,
-                "the file holds nothing\nhint: delete the file if that is meant",
-            ),
-            _ => check.place(
-                root.place,
-                format!(
-                    "expected sections such as `guests:`, found {}",
-                    root.describe()
-                ),
-            ),
-        }
-    }
-    all
-}
-
-fn section(
-    key: &Key,
-    node: &Node,
-    in_guests: bool,
-    all: &mut BTreeMap<String, Node>,
-    check: &mut Checker<'_>,
-) {
-    let name = key.name.as_str();
-    if LATER.contains(&name) {
-        return check.place(key.place, format!("section `{name}` is not supported yet"));
-    }
-    if !LISTS.contains(&name) && !RULES.contains(&name) {
-        let hint = yaml::suggestion(name, LISTS.iter().chain(RULES).copied());
-        return check.place(key.place, format!("unknown section `{name}`\nhint: {hint}"));
-    }
-    if in_guests != (name == "guests") {
-        let message = if in_guests {
-            format!(
-                "section `{name}` below guests/\nhint: only `guests:` may stand there; move it below policies/"
-            )
-        } else {
-            "section `guests` below policies/\nhint: guests are declared below guests/".to_owned()
-        };
-        return check.place(key.place, message);
-    }
-    let empty = match &node.value {
-        Value::List(items) => items.is_empty(),
-        Value::Map(entries) => entries.is_empty(),
-        value => *value == Value::Null,
-    };
-    if empty {
-        return check.place(
-            key.place,
-            format!("`{name}:` holds nothing\nhint: delete it if that is meant"),
-        );
-    }
-    let is_list = matches!(node.value, Value::List(_));
-    if LISTS.contains(&name) != is_list {
-        let expected = if is_list { "a mapping" } else { "a list" };
-        return check.place(
-            node.place,
-            format!("expected {expected}, found {}", node.describe()),
-        );
-    }
-    match all.entry(name.to_owned()) {
-        Entry::Vacant(entry) => drop(entry.insert(node.clone())),
-        Entry::Occupied(mut entry) => merge(entry.get_mut(), node, name, check),
-    }
-}
-
-/// Adds the values of a further file: lists add up, mappings join, a single value twice is wrong.
-fn merge(into: &mut Node, from: &Node, name: &str, check: &mut Checker<'_>) {
-    match (&mut into.value, &from.value) {
-        (Value::List(items), Value::List(more)) => items.extend(more.iter().cloned()),
-        (Value::Map(entries), Value::Map(more)) => {
-            for (key, node) in more {
-                match entries.iter_mut().find(|(known, _)| known.name == key.name) {
-                    Some((_, known)) => merge(known, node, &key.name, check),
-                    None => entries.push((key.clone(), node.clone())),
-                }
-            }
-        }
-        _ => {
-            let first = check.origin(into.place);
-            check.place(
-                from.place,
-                format!("`{name}` is set twice\nhint: it is also set at {first}"),
-            );
-        }
-    }
-}
-
-/// Reports keys that are written twice, and keeps the first of them.
-fn duplicates(node: &mut Node, check: &mut Checker<'_>) {
-    match &mut node.value {
-        Value::List(items) => items.iter_mut().for_each(|item| duplicates(item, check)),
-        Value::Map(entries) => {
-            let mut seen: BTreeMap<String, Place> = BTreeMap::new();
-            entries.retain_mut(|(key, value)| {
-                duplicates(value, check);
-                let Some(first) = seen.get(&key.name) else {
-                    seen.insert(key.name.clone(), key.place);
-                    return true;
-                };
-                check.place(
-                    key.place,
-                    format!(
-                        "`{}` is written twice\nhint: it also stands in line {}",
-                        key.name, first.line
-                    ),
-                );
-                false
-            });
-        }
-        _ => {}
-    }
 }
 
 fn policy(sections: &BTreeMap<String, Node>, check: &mut Checker<'_>) -> Policy {
@@ -361,40 +251,8 @@ fn policy(sections: &BTreeMap<String, Node>, check: &mut Checker<'_>) -> Policy 
     }
 }
 
-fn guests(
-    sections: &BTreeMap<String, Node>,
-    policy: &Policy,
-    check: &mut Checker<'_>,
-) -> BTreeMap<String, guest::written::Declared> {
-    let mut guests = BTreeMap::new();
-    for node in sections.get("guests").map_or(&[][..], Node::items) {
-        let Some(guest) = guest::written::Declared::read(node, check) else {
-            continue;
-        };
-        guest.meets(policy, node, check);
-        match guests.entry(guest.key.clone()) {
-            Entry::Vacant(entry) => drop(entry.insert(guest)),
-            Entry::Occupied(entry) => {
-                let first: &guest::written::Declared = entry.get();
-                check.at(
-                    node,
-                    "mail",
-                    format!(
-                        "`{}` is declared twice\nhint: it is also declared at {}",
-                        guest.mail, first.origin
-                    ),
-                );
-            }
-        }
-    }
-    guests
-}
-
-fn groups(
-    sections: &BTreeMap<String, Node>,
-    check: &mut Checker<'_>,
-) -> BTreeMap<String, group::written::Declared> {
-    let mut groups: BTreeMap<String, group::written::Declared> = BTreeMap::new();
+fn groups(sections: &BTreeMap<String, Node>, check: &mut Checker<'_>) -> Groups {
+    let mut groups: Groups = BTreeMap::new();
     for node in sections.get("groups").map_or(&[][..], Node::items) {
         let Some(group) = group::written::Declared::read(node, check) else {
             continue;
@@ -419,60 +277,6 @@ fn groups(
         .into_values()
         .map(|group| (group.name.clone(), group))
         .collect()
-}
-
-/// Checks what one entry says of others: its groups, its former address.
-fn references(desired: &Desired, sections: &BTreeMap<String, Node>, check: &mut Checker<'_>) {
-    let mut formerly = BTreeMap::new();
-    for node in sections.get("guests").map_or(&[][..], Node::items) {
-        let Some(Value::Text(mail)) = node.get("mail").map(|mail| &mail.value) else {
-            continue;
-        };
-        let Some(guest) = desired.guests.get(&crate::domain::normal(mail)) else {
-            continue;
-        };
-        for (index, item) in node
-            .get("groups")
-            .map_or(&[][..], Node::items)
-            .iter()
-            .enumerate()
-        {
-            let name = match (&item.value, item.get("name").map(|name| &name.value)) {
-                (Value::Text(name), _) | (_, Some(Value::Text(name))) => name,
-                _ => continue,
-            };
-            let path = ["groups".into(), index.into()];
-            match desired.groups.get(name) {
-                None => {
-                    let hint = yaml::suggestion(name, desired.groups.keys().map(String::as_str));
-                    check.path(node, &path, format!("unknown group `{name}`\nhint: {hint}; groups are declared below policies/"));
-                }
-                Some(group) if group.rule.is_some() => {
-                    let text = format!(
-                        "group `{name}` has a membershipRule ({}): its members follow the rule",
-                        group.origin
-                    );
-                    check.path(node, &path, text);
-                }
-                Some(_) => {}
-            }
-        }
-        let Some(old) = &guest.formerly else { continue };
-        if let Some(other) = desired.guests.get(old) {
-            check.at(
-                node,
-                "formerly",
-                format!("`{old}` is still declared at {}", other.origin),
-            );
-        }
-        if let Some(other) = formerly.insert(old.clone(), guest.origin.clone()) {
-            check.at(
-                node,
-                "formerly",
-                format!("`{old}` is also claimed at {other}"),
-            );
-        }
-    }
 }
 
 /// Returns a digest that names the text of all files, whatever the order they were read in.

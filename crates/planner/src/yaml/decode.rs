@@ -1,7 +1,9 @@
 //! Turns a located tree into serde types and reports every mistake in it, not just the first:
 //! where serde stops, the offending part is taken out and decoding starts again.
 
-use serde::de::value::StringDeserializer;
+use std::borrow::Cow;
+
+use serde::de::value::StrDeserializer;
 use serde::de::{
     self, DeserializeOwned, DeserializeSeed, EnumAccess, IntoDeserializer, MapAccess, SeqAccess,
     VariantAccess, Visitor,
@@ -27,16 +29,17 @@ pub struct DecodeError {
 /// Decodes `node`, and hands every mistake in it to `report`. After a mistake the value is not what
 /// its author meant: it is only good for finding further mistakes.
 ///
-/// `also` names keys that are known to the outermost mapping although `T` does not have them.
+/// `also` names keys of the outermost mapping that somebody else reads: `T` does not see them.
 pub fn decode<T: DeserializeOwned>(
     node: &Node,
     also: &[&str],
     mut report: impl FnMut(DecodeError, Place),
 ) -> Option<T> {
-    let mut rest = node.clone();
+    // Only what is wrong is worth a copy.
+    let mut rest = Cow::Borrowed(node);
     let mut taken_out: Vec<Vec<Step>> = Vec::new();
     loop {
-        let mut error = match T::deserialize(&rest) {
+        let mut error = match T::deserialize(Outermost { node: &rest, also }) {
             Ok(value) => return Some(value),
             Err(error) => error,
         };
@@ -57,7 +60,7 @@ pub fn decode<T: DeserializeOwned>(
         if !known {
             report(error, node.locate(&path));
         }
-        if !remove(&mut rest, &path) {
+        if !remove(rest.to_mut(), &path) {
             return None;
         }
         taken_out.push(path);
@@ -214,6 +217,34 @@ fn typed(error: DecodeError, node: &Node) -> DecodeError {
     }
 }
 
+/// The outermost value, but for the keys that somebody else reads.
+struct Outermost<'a> {
+    node: &'a Node,
+    also: &'a [&'a str],
+}
+
+impl<'de> de::Deserializer<'de> for Outermost<'_> {
+    type Error = DecodeError;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        match &self.node.value {
+            Value::Map(entries) => visitor
+                .visit_map(Entries {
+                    entries: entries.iter(),
+                    also: self.also,
+                    value: None,
+                })
+                .map_err(|error| typed(error, self.node)),
+            _ => self.node.deserialize_any(visitor),
+        }
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf unit unit_struct
+        seq tuple tuple_struct map struct identifier ignored_any option newtype_struct enum
+    }
+}
+
 impl<'de> de::Deserializer<'de> for &Node {
     type Error = DecodeError;
 
@@ -227,6 +258,7 @@ impl<'de> de::Deserializer<'de> for &Node {
             Value::List(items) => visitor.visit_seq(Items(items.iter().enumerate())),
             Value::Map(entries) => visitor.visit_map(Entries {
                 entries: entries.iter(),
+                also: &[],
                 value: None,
             }),
         };
@@ -290,6 +322,7 @@ impl<'de> SeqAccess<'de> for Items<'_> {
 
 struct Entries<'a> {
     entries: std::slice::Iter<'a, (super::node::Key, Node)>,
+    also: &'a [&'a str],
     value: Option<(&'a str, &'a Node)>,
 }
 
@@ -300,11 +333,15 @@ impl<'de> MapAccess<'de> for Entries<'_> {
         &mut self,
         seed: K,
     ) -> Result<Option<K::Value>, DecodeError> {
-        let Some((key, node)) = self.entries.next() else {
+        let also = self.also;
+        let Some((key, node)) = self
+            .entries
+            .find(|(key, _)| !also.contains(&key.name.as_str()))
+        else {
             return Ok(None);
         };
         self.value = Some((&key.name, node));
-        let name: StringDeserializer<DecodeError> = key.name.clone().into_deserializer();
+        let name: StrDeserializer<'_, DecodeError> = key.name.as_str().into_deserializer();
         seed.deserialize(name).map(Some)
     }
 
@@ -330,7 +367,7 @@ impl<'de> EnumAccess<'de> for Variant {
         self,
         seed: V,
     ) -> Result<(V::Value, Self), DecodeError> {
-        let name: StringDeserializer<DecodeError> = self.0.clone().into_deserializer();
+        let name: StrDeserializer<'_, DecodeError> = self.0.as_str().into_deserializer();
         Ok((seed.deserialize(name)?, self))
     }
 }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::Type;
 use crate::load::{Checker, Origin};
-use crate::yaml::{Node, node::Value};
+use crate::yaml::Node;
 
 /// The longest membership rule. Source: "Dynamic membership rules", Entra.
 const MAX_RULE: usize = 3072;
@@ -70,21 +70,7 @@ impl Declared {
     pub fn read(node: &Node, check: &mut Checker<'_>) -> Option<Self> {
         check.later(node, LATER);
         check.nothing_held(node, |key| key == "description");
-        let rest = match &node.value {
-            Value::Map(entries) => {
-                let entries = entries
-                    .iter()
-                    .filter(|(key, _)| !LATER.contains(&key.name.as_str()))
-                    .cloned()
-                    .collect();
-                Node {
-                    place: node.place,
-                    value: Value::Map(entries),
-                }
-            }
-            _ => node.clone(),
-        };
-        let written: Written = check.decode(&rest, &[])?;
+        let written: Written = check.decode(node, LATER)?;
         written.checked(node, check);
         Some(Self {
             name: written.name,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::LazyLock;
 
 use serde::{Deserialize, Deserializer, de};
 
@@ -137,9 +138,8 @@ impl Declared {
         check.nothing_held(node, |key| {
             PROFILE.iter().any(|property| property.name == key)
         });
-        let (profile, rest) = split(node, check);
-        let properties: Vec<_> = PROFILE.iter().map(|property| property.name).collect();
-        let written: Written = check.decode(&rest, &properties)?;
+        let profile = profile(node, check);
+        let written: Written = check.decode(node, &OTHERS)?;
         let mail = address(written.mail, node, "mail", check);
         let groups = written
             .groups
@@ -282,30 +282,25 @@ impl Declared {
     }
 }
 
-/// Splits an entry into its profile properties and the rest.
-fn split(node: &Node, check: &mut Checker<'_>) -> (BTreeMap<String, Option<String>>, Node) {
-    let Value::Map(entries) = &node.value else {
-        return (BTreeMap::new(), node.clone());
-    };
+/// The keys of an entry that [`Written`] does not have.
+static OTHERS: LazyLock<Vec<&str>> = LazyLock::new(|| {
+    let profile = PROFILE.iter().map(|property| property.name);
+    profile.chain(LATER.iter().copied()).collect()
+});
+
+/// Returns the profile properties of an entry.
+fn profile(node: &Node, check: &mut Checker<'_>) -> BTreeMap<String, Option<String>> {
     let mut profile = BTreeMap::new();
-    let mut rest = Vec::new();
-    for (key, value) in entries {
-        match PROFILE.iter().find(|property| property.name == key.name) {
-            Some(property) => match property_value(property, value) {
-                Ok(text) => drop(profile.insert(key.name.clone(), text)),
-                Err(message) => check.place(key.place, message),
-            },
-            None if LATER.contains(&key.name.as_str()) => {}
-            None => rest.push((key.clone(), value.clone())),
+    for (key, value) in node.entries() {
+        let Some(property) = PROFILE.iter().find(|property| property.name == key.name) else {
+            continue;
+        };
+        match property_value(property, value) {
+            Ok(text) => drop(profile.insert(key.name.clone(), text)),
+            Err(message) => check.place(key.place, message),
         }
     }
-    (
-        profile,
-        Node {
-            place: node.place,
-            value: Value::Map(rest),
-        },
-    )
+    profile
 }
 
 fn property_value(property: &Property, node: &Node) -> Result<Option<String>, String> {
