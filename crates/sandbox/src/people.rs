@@ -12,7 +12,7 @@ use crate::tenant::{self, Object, Table, listed, text};
 #[derive(Debug, Clone, Default)]
 pub(crate) struct People {
     table: Table,
-    /// Ids by address in lower case, and by the id of a sponsor; each list in order.
+    /// Ids by address in lower case, by the id itself, and by that of a sponsor; each list in order.
     known: HashMap<String, Vec<String>>,
 }
 
@@ -56,7 +56,7 @@ impl People {
         Some(done)
     }
 
-    /// Returns the ids of everybody who may go by an address, in order: it is their user principal
+    /// Returns the ids of everybody who may go by an address, in order: it is their id, user principal
     /// name, mail, other mail, or proxy address without its scheme, or their sponsor's id.
     pub(crate) fn ids_of(&self, address: &str) -> &[String] {
         let ids = self.known.get(&address.to_lowercase());
@@ -104,7 +104,11 @@ impl People {
 }
 
 fn keys(user: &Object) -> BTreeSet<String> {
-    let names = [text(user, "userPrincipalName"), text(user, "mail")];
+    let names = [
+        text(user, "id"),
+        text(user, "userPrincipalName"),
+        text(user, "mail"),
+    ];
     let proxies = tenant::ids(user, "proxyAddresses").map(without_scheme);
     names
         .into_iter()

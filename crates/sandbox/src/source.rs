@@ -99,8 +99,8 @@ fn resolved<'a>(
 fn addresses(filter: &Filter) -> Option<Vec<&str>> {
     match filter {
         Filter::Compare(path, Comparison::Eq, Literal::Text(text)) => {
-            let own =
-                matches!(path.as_slice(), [name] if name == "mail" || name == "userPrincipalName");
+            let known = ["id", "mail", "userPrincipalName"];
+            let own = matches!(path.as_slice(), [name] if known.contains(&name.as_str()));
             own.then(|| vec![text.as_str()])
         }
         Filter::Any(path, variable, body) => {
@@ -137,6 +137,7 @@ mod tests {
                 "userPrincipalName eq 'a' or proxyAddresses/any(p:p eq 'smtp:b') or otherMails/any(m:m eq 'c')",
                 Some(vec!["a", "b", "c"]),
             ),
+            ("id eq 'a' or id eq 'b'", Some(vec!["a", "b"])),
             ("mail eq 'a' or userType eq 'Guest'", None),
             ("mail ne 'a'", None),
             ("not(mail eq 'a')", None),
