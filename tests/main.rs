@@ -7,11 +7,13 @@
 )]
 
 mod bad_input;
+mod direct;
 mod expiry;
 mod first_use;
 mod harness;
 mod matching;
 mod promises;
 mod properties;
+mod quota;
 mod scale;
 mod sign_in;

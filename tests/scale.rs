@@ -28,11 +28,20 @@ fn agreeing(guests: usize, groups: usize, stamp: Option<&str>) -> (Tenant, Repos
     (tenant, repository(guests, groups))
 }
 
-fn of(guest: usize, groups: usize) -> impl Iterator<Item = usize> {
+pub(crate) fn of(guest: usize, groups: usize) -> impl Iterator<Item = usize> {
     (0..5).map(move |n| (guest + n * 7) % groups)
 }
 
 fn repository(guests: usize, groups: usize) -> Repository {
+    let (guests, policies) = yaml(guests, groups);
+    Repository::new(&[
+        ("guests/all.yaml", &guests),
+        ("policies/all.yaml", &policies),
+    ])
+}
+
+/// The files that declare these guests and groups.
+pub(crate) fn yaml(guests: usize, groups: usize) -> (String, String) {
     let mut yaml = String::from("guests:\n");
     for guest in 0..guests {
         let names: Vec<_> = of(guest, groups)
@@ -49,7 +58,7 @@ fn repository(guests: usize, groups: usize) -> Repository {
     for number in 0..groups {
         writeln!(policies, "  - name: group-{number}").unwrap();
     }
-    Repository::new(&[("guests/all.yaml", &yaml), ("policies/all.yaml", &policies)])
+    (yaml, policies)
 }
 
 /// HTTP requests, a batch counting as one, and those within batches.

@@ -1,0 +1,85 @@
+//! A first apply of a large repository against a tenant that throttles as Microsoft documents, by a
+//! simulated clock: paced to what the limits allow, and hardly ever refused.
+
+use std::time::Duration;
+
+use guestlist_planner::load::{Config, load};
+use guestlist_planner::plan::{Header, Request, plan};
+use guestlist_planner::yaml::Source;
+use guestlist_sandbox::{Behaviour, Quota, Sandbox};
+use guestlist_tenant::apply::{Entry, Journal, Options, apply};
+use guestlist_tenant::observe;
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use crate::direct;
+use crate::scale::{of, yaml};
+
+const GROUPS: usize = 50;
+
+struct Nowhere;
+
+impl Journal for Nowhere {
+    fn write(&mut self, _: &[Entry]) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn config(guests: usize, now: Timestamp) -> Config {
+    let (guests_yaml, policies) = yaml(guests, GROUPS);
+    let source = |path: &str, text: String| Source {
+        path: path.into(),
+        text,
+    };
+    let limits = format!("limits: {{invitations: {{count: {guests}}}}}\n");
+    load(
+        &[
+            source("guests/all.yaml", guests_yaml),
+            source("policies/all.yaml", policies + &limits),
+        ],
+        now,
+    )
+    .unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn ten_thousand_guests_are_invited_at_the_pace_of_the_quota() {
+    let guests = 10_000;
+    let now = Timestamp::now();
+    let sandbox = Sandbox::empty(now);
+    let config = config(guests, now);
+    let client = direct::client(&sandbox, Duration::from_secs(100));
+    sandbox.behave(Behaviour {
+        quota: Some(Quota::documented()),
+        latency: Duration::from_millis(20),
+        ..Behaviour::default()
+    });
+    let snapshot = observe(&client, &config, now).await.unwrap();
+    let (plan, ids) = plan(
+        &config,
+        &snapshot,
+        now,
+        &Request::default(),
+        &Header::default(),
+    );
+    let options = Options {
+        stamp: config.policy.tenant.stamp.as_str().to_owned(),
+        now,
+        settle: Duration::from_secs(300),
+    };
+    let start = Instant::now();
+    let report = apply(&client, &plan, ids, options, &mut Nowhere, &mut |_, _| {}).await;
+    let took = start.elapsed().as_secs_f64();
+    assert!(report.is_complete(), "{:?}", report.counts());
+
+    let edges: usize = guests * of(0, GROUPS).count();
+    let writes = GROUPS + 2 * guests + edges.div_ceil(20);
+    // 3,000 at once, then 20 a second.
+    let floor = (writes as f64 - 3_000.0) / 20.0;
+    assert!(took <= 1.05 * floor, "{took} s, the floor is {floor} s");
+    assert!(
+        plan.effort.writes.abs_diff(writes) <= GROUPS,
+        "{:?}",
+        plan.effort
+    );
+}
