@@ -77,6 +77,17 @@ async fn ten_thousand_guests_are_invited_at_the_pace_of_the_quota() {
     // 3,000 at once, then 20 a second.
     let floor = (writes as f64 - 3_000.0) / 20.0;
     assert!(took <= 1.05 * floor, "{took} s, the floor is {floor} s");
+    // The sandbox remembers the latest thousands of requests: the later, the emptier the bucket.
+    let requests = sandbox.requests();
+    let refused = requests
+        .iter()
+        .filter(|request| request.status == Some(429))
+        .count();
+    assert!(
+        refused * 100 < requests.len(),
+        "{refused} of {} were refused",
+        requests.len()
+    );
     assert!(
         plan.effort.writes.abs_diff(writes) <= GROUPS,
         "{:?}",
