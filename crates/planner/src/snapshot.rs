@@ -299,7 +299,7 @@ impl Snapshot {
                     .filter_map(|item| text(item, "id").map(|id| (id, item)));
                 let named =
                     held.map(|(id, item)| (id.clone(), text(item, "displayName").unwrap_or(id)));
-                self.holds.insert(id.clone(), named.collect());
+                self.holds.entry(id.clone()).or_default().extend(named);
             }
             None => {}
         }

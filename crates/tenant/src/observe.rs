@@ -25,10 +25,12 @@ pub async fn observe(
             break;
         }
         tracing::info!(wave, reads = reads.len(), "reading");
-        for (read, answer) in client.read(reads).await? {
-            snapshot
-                .absorb(&read, answer)
-                .map_err(|error| Error::shape(&read.path, &error))?;
+        for pages in client.read_all(reads).await? {
+            pages.hand_over(|read, answer| {
+                snapshot
+                    .absorb(read, answer)
+                    .map_err(|error| Error::shape(&read.path, &error))
+            })?;
         }
         client.tenant_has(snapshot.users.len());
     }

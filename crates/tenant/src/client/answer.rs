@@ -3,6 +3,8 @@
 
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, WWW_AUTHENTICATE};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use jiff::Timestamp;
@@ -37,7 +39,8 @@ pub(super) struct Answered {
 #[derive(Clone)]
 pub(super) enum Body {
     Empty,
-    Json(Value),
+    /// JSON, as text: a tree of a page of guests takes ten times the room.
+    Json(Vec<u8>),
     /// Something else, such as a proxy's page; its text is nobody's business.
     Other {
         content_type: String,
@@ -46,6 +49,25 @@ pub(super) enum Body {
 }
 
 impl Body {
+    /// Returns the JSON as a tree; null if there is none.
+    pub(super) fn value(&self) -> Value {
+        match self {
+            Self::Json(text) => serde_json::from_slice(text).unwrap_or_default(),
+            _ => Value::Null,
+        }
+    }
+
+    /// Returns what an error object in it says, if it holds one.
+    fn fault(&self) -> Option<Fault> {
+        #[derive(Deserialize)]
+        struct Peek {
+            error: Option<IgnoredAny>,
+        }
+        let Self::Json(text) = self else { return None };
+        let peek: Peek = serde_json::from_slice(text).ok()?;
+        peek.error.and_then(|_| Fault::decode(&self.value()))
+    }
+
     pub(super) fn other(headers: &HeaderMap, length: usize) -> Self {
         let content_type = headers
             .get(CONTENT_TYPE)
@@ -66,9 +88,9 @@ impl Answered {
             headers,
             body,
         } = response;
-        let body = match serde_json::from_slice(&body) {
+        let body = match serde_json::from_slice::<IgnoredAny>(&body) {
             _ if body.iter().all(u8::is_ascii_whitespace) => Body::Empty,
-            Ok(json) => Body::Json(json),
+            Ok(_) => Body::Json(body),
             Err(_) => Body::other(&headers, body.len()),
         };
         Self::new(status, headers, body, request_id)
@@ -91,10 +113,7 @@ impl Answered {
 
     /// Returns the answer as a failure in words.
     fn refusal(self, call: &Call, granted: Vec<String>) -> Refusal {
-        let fault = match &self.body {
-            Body::Json(body) => Fault::decode(body),
-            _ => None,
-        };
+        let fault = self.body.fault();
         let from_graph = fault.is_some() && !self.of_batch;
         let fault = fault.unwrap_or_else(|| Fault {
             message: self.instead_of_a_fault(),
@@ -161,14 +180,13 @@ impl Outcome {
             Ok(answer) => match &answer.body {
                 Body::Other { .. } => Err(answer.unreadable(call, &answer.instead_of_a_fault())),
                 // No object of Graph has such a property: a gateway has turned a refusal into success.
-                Body::Json(body) => match Fault::decode(body) {
+                body => match body.fault() {
                     Some(fault) => {
                         let why = format!("it holds an error: {}", fault.message);
                         Err(answer.unreadable(call, &why))
                     }
                     None => Ok(answer),
                 },
-                Body::Empty => Ok(answer),
             },
         }
     }

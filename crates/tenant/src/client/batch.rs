@@ -3,6 +3,8 @@
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Url};
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -72,8 +74,8 @@ pub(super) fn split(batch: Outcome, count: usize) -> Vec<Outcome> {
         Ok(answer) => answer,
         Err(error) => return (0..count).map(|_| each(Err(error.clone()))).collect(),
     };
-    let body = match &answer.body {
-        Body::Json(body) if (200..300).contains(&answer.status) => body,
+    let responses = match &answer.body {
+        Body::Json(body) if (200..300).contains(&answer.status) => responses(body),
         _ => {
             let whole = Answered {
                 of_batch: true,
@@ -82,18 +84,11 @@ pub(super) fn split(batch: Outcome, count: usize) -> Vec<Outcome> {
             return (0..count).map(|_| each(Ok(whole.clone()))).collect();
         }
     };
-    let responses = body
-        .get("responses")
-        .and_then(Value::as_array)
-        .map(Vec::as_slice)
-        .unwrap_or_default();
     (1..=count)
         .map(|id| {
             // Their order is arbitrary; only the id tells whose answer it is.
-            let id = Value::from(id.to_string());
-            let found = responses
-                .iter()
-                .find(|response| response.get("id") == Some(&id));
+            let id = id.to_string();
+            let found = responses.iter().find(|response| response.id == id);
             let inner = found.and_then(|response| inner(response, &answer.request_id));
             each(inner.ok_or_else(|| {
                 TransportError::Lost("the answer to the batch leaves it out".to_owned())
@@ -102,15 +97,35 @@ pub(super) fn split(batch: Outcome, count: usize) -> Vec<Outcome> {
         .collect()
 }
 
-fn inner(response: &Value, request_id: &str) -> Option<Answered> {
-    let status = response.get("status")?.as_u64()?.try_into().ok()?;
+/// The answer to one request of a batch.
+#[derive(Deserialize)]
+struct Response<'a> {
+    id: String,
+    status: u16,
+    #[serde(default)]
+    headers: Map<String, Value>,
+    #[serde(borrow, default)]
+    body: Option<&'a RawValue>,
+}
+
+/// Returns the answers that can be read; what else stands there is lost.
+fn responses(body: &[u8]) -> Vec<Response<'_>> {
+    #[derive(Deserialize)]
+    struct Responses<'a> {
+        #[serde(borrow)]
+        responses: Vec<&'a RawValue>,
+    }
+    let all = serde_json::from_slice::<Responses<'_>>(body);
+    let all = all.map_or(Vec::new(), |all| all.responses);
+    all.into_iter()
+        .filter_map(|response| serde_json::from_str(response.get()).ok())
+        .collect()
+}
+
+fn inner(response: &Response<'_>, request_id: &str) -> Option<Answered> {
+    let status = response.status;
     let mut headers = HeaderMap::new();
-    for (name, value) in response
-        .get("headers")
-        .and_then(Value::as_object)
-        .into_iter()
-        .flatten()
-    {
+    for (name, value) in &response.headers {
         let value = value
             .as_str()
             .and_then(|value| HeaderValue::from_str(value).ok());
@@ -118,12 +133,11 @@ fn inner(response: &Value, request_id: &str) -> Option<Answered> {
             headers.append(name, value);
         }
     }
-    let body = match response.get("body") {
-        None | Some(Value::Null) => Body::Empty,
+    let body = match response.body.map(RawValue::get) {
+        None | Some("null" | "\"\"") => Body::Empty,
         // What is not JSON comes as base64 in a string.
-        Some(Value::String(text)) if text.is_empty() => Body::Empty,
-        Some(Value::String(text)) => Body::other(&headers, text.len()),
-        Some(body) => Body::Json(body.clone()),
+        Some(text) if text.starts_with('"') => Body::other(&headers, text.len()),
+        Some(text) => Body::Json(text.into()),
     };
     Some(Answered::new(status, headers, body, request_id))
 }

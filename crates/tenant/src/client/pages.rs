@@ -6,7 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use guestlist_planner::request::{Answer, Read};
 use guestlist_planner::snapshot::Topic;
 use reqwest::{Method, Url};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::error::{Error, clean};
 use crate::throttle::Safety;
@@ -21,15 +24,40 @@ const SAMPLE: usize = 2;
 /// How many pages a list may have: twenty million objects.
 const PAGES: usize = 20_000;
 
+/// How many items are decoded at a time: trees take ten times the room of the text.
+const DECODED: usize = 256;
+
+/// An object of a list, as the text it came as.
+#[derive(Debug)]
+pub(super) struct Item {
+    pub(super) id: Option<String>,
+    text: Box<str>,
+}
+
+impl Item {
+    pub(super) fn value(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_default()
+    }
+}
+
+/// One page of a list.
+#[derive(Deserialize)]
+struct Page<'a> {
+    #[serde(borrow)]
+    value: Vec<&'a RawValue>,
+    #[serde(rename = "@odata.nextLink", default)]
+    next: Value,
+}
+
 /// One read on its way through its pages.
-pub(super) struct Pages {
+pub(crate) struct Pages {
     pub(super) index: usize,
     pub(super) read: Read,
     pub(super) next: Option<Call>,
     asked: BTreeSet<String>,
     /// How many pages in a row brought nothing new.
     empty: usize,
-    items: Vec<Value>,
+    items: Vec<Item>,
     /// Where each id stands among the items.
     places: BTreeMap<String, usize>,
     /// The answer, if it is not the items.
@@ -54,7 +82,7 @@ impl Pages {
     }
 
     /// Returns what came so far, if the list is all guests and long enough to be read in parts.
-    pub(super) fn sample(&self) -> Option<&[Value]> {
+    pub(super) fn sample(&self) -> Option<&[Item]> {
         let long = self.read.about == Some(Topic::Users)
             && self.next.is_some()
             && self.asked.len() == SAMPLE + 1;
@@ -62,16 +90,38 @@ impl Pages {
     }
 
     /// Ends the read with all its items.
-    pub(super) fn complete(&mut self, items: Vec<Value>) {
+    pub(super) fn complete(&mut self, items: Vec<Item>) {
         self.next = None;
         self.places.clear();
         self.items = items;
     }
 
+    pub(super) fn into_items(self) -> Vec<Item> {
+        self.items
+    }
+
     /// Returns the read and its answer.
     pub(super) fn answer(self) -> (Read, Answer) {
-        let answer = self.instead.unwrap_or(Answer::Items(self.items));
+        let items = || self.items.iter().map(Item::value).collect();
+        let answer = self.instead.unwrap_or_else(|| Answer::Items(items()));
         (self.read, answer)
+    }
+
+    /// Hands the read and its answer to `take`, a long list some items at a time.
+    pub(crate) fn hand_over<E>(
+        self,
+        mut take: impl FnMut(&Read, Answer) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if self.items.len() <= DECODED {
+            let (read, answer) = self.answer();
+            return take(&read, answer);
+        }
+        let mut items = self.items.into_iter().peekable();
+        while items.peek().is_some() {
+            let some = items.by_ref().take(DECODED).map(|item| item.value());
+            take(&self.read, Answer::Items(some.collect()))?;
+        }
+        Ok(())
     }
 
     /// Takes in the answer to `call`, and notes what to ask next.
@@ -103,18 +153,21 @@ impl Pages {
             Err(error) => return Err(error.needing(self.read.permission)),
         };
         let body = std::mem::replace(&mut answer.body, Body::Empty);
-        let Body::Json(Value::Object(mut body)) = body else {
+        let object = match &body {
+            Body::Json(body) => serde_json::from_slice::<&RawValue>(body).ok(),
+            _ => None,
+        };
+        let Some(object) = object.filter(|object| object.get().starts_with('{')) else {
             return Err(answer.unreadable(call, "the body is no JSON object"));
         };
         if !self.read.list {
-            self.add(call, &answer, Value::Object(body))?;
-            return Ok(());
+            return self.add(call, &answer, object);
         }
-        let Some(Value::Array(items)) = body.remove("value") else {
+        let Ok(page) = serde_json::from_str::<Page<'_>>(object.get()) else {
             return Err(answer.unreadable(call, "the list has no `value`"));
         };
         let before = self.items.len();
-        for item in items {
+        for item in page.value {
             self.add(call, &answer, item)?;
         }
         self.empty = if self.items.len() > before {
@@ -122,10 +175,10 @@ impl Pages {
         } else {
             self.empty + 1
         };
-        match body.remove("@odata.nextLink") {
-            None | Some(Value::Null) => Ok(()),
-            Some(Value::String(link)) => self.turn(client, call, &link),
-            Some(_) => Err(answer.unreadable(call, "`@odata.nextLink` is no text")),
+        match page.next {
+            Value::Null => Ok(()),
+            Value::String(link) => self.turn(client, call, &link),
+            _ => Err(answer.unreadable(call, "`@odata.nextLink` is no text")),
         }
     }
 
@@ -147,15 +200,16 @@ impl Pages {
     }
 
     /// Adds an item. Pages shift while they are read, so one may come twice: the later is newer.
-    fn add(&mut self, call: &Call, answer: &Answered, item: Value) -> Result<(), Error> {
+    fn add(&mut self, call: &Call, answer: &Answered, item: &RawValue) -> Result<(), Error> {
         // An expanded property that goes on elsewhere is not all there is.
-        let cut = item
-            .as_object()
-            .and_then(|item| item.keys().find(|key| key.ends_with("@odata.nextLink")));
-        if let Some(key) = cut {
-            return Err(answer.unreadable(call, &format!("`{}` goes on elsewhere", clean(key))));
+        if let Some(key) = cut(item.get()) {
+            return Err(answer.unreadable(call, &format!("`{}` goes on elsewhere", clean(&key))));
         }
-        let id = item.get("id").and_then(Value::as_str).map(str::to_owned);
+        let id = id(item.get());
+        let item = Item {
+            id: id.clone(),
+            text: item.get().into(),
+        };
         match id.as_ref().and_then(|id| self.places.get(id)) {
             Some(&place) => self.items[place] = item,
             None => {
@@ -168,6 +222,27 @@ impl Pages {
         Ok(())
     }
 }
+
+fn id(item: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct WithId {
+        id: String,
+    }
+    serde_json::from_str::<WithId>(item)
+        .ok()
+        .map(|item| item.id)
+}
+
+/// Returns the key that says that a property of an item goes on elsewhere, if there is one.
+fn cut(item: &str) -> Option<String> {
+    if !item.contains(NEXT) {
+        return None;
+    }
+    let item: BTreeMap<String, IgnoredAny> = serde_json::from_str(item).ok()?;
+    item.into_keys().find(|key| key.ends_with(NEXT))
+}
+
+const NEXT: &str = "@odata.nextLink";
 
 /// Returns the URL of a next link, which must lie below the version root.
 fn next(client: &Client, call: &Call, link: &str) -> Result<Url, Error> {

@@ -6,17 +6,15 @@ use std::collections::BTreeSet;
 
 use futures::future::try_join_all;
 use guestlist_planner::kinds::guest::user::{self, Created};
-use guestlist_planner::request::{Answer, Read};
+use guestlist_planner::request::Read;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
-use serde_json::Value;
 
 use crate::error::Error;
 use crate::throttle::Safety;
 
 use super::Client;
-use super::answer::Body;
-use super::pages::Pages;
+use super::pages::{Item, Pages};
 
 /// How many parts: as many as are read side by side.
 const PARTS: usize = 8;
@@ -24,7 +22,7 @@ const PARTS: usize = 8;
 impl Client {
     /// Returns all guests, or none if they cannot be shown to be all. `sample` are those who came
     /// first: they tell where to cut.
-    pub(super) async fn in_parts(&self, sample: &[Value]) -> Option<Vec<Value>> {
+    pub(super) async fn in_parts(&self, sample: &[Item]) -> Option<Vec<Item>> {
         let parts = cut(sample);
         if parts.len() < 2 {
             return None;
@@ -43,7 +41,7 @@ impl Client {
     }
 
     /// Reads all parts; none if one of them, or all together, are not as many as the tenant counts.
-    async fn parts(&self, parts: &[Created]) -> Result<Option<Vec<Value>>, Error> {
+    async fn parts(&self, parts: &[Created]) -> Result<Option<Vec<Item>>, Error> {
         let counts = self.counts(parts).await?;
         let (total, counts) = (counts[0], &counts[1..]);
         // Whoever has no date is in no part.
@@ -53,11 +51,7 @@ impl Client {
         let reads = parts.iter().zip(counts).map(|(part, count)| async move {
             let pages = Pages::new(self, 0, user::guests(*part))?;
             let pages = self.follow_whole(vec![pages]).await?;
-            let items = pages.into_iter().flat_map(|pages| match pages.answer().1 {
-                Answer::Items(items) => items,
-                _ => Vec::new(),
-            });
-            let items: Vec<_> = items.collect();
+            let items: Vec<_> = pages.into_iter().flat_map(Pages::into_items).collect();
             Ok::<_, Error>((Some(items.len() as u64) == *count).then_some(items))
         });
         let parts = try_join_all(reads).await?;
@@ -75,19 +69,17 @@ impl Client {
         let calls = calls.collect::<Result<Vec<_>, _>>()?;
         let answers = self.exchange(&calls).await.into_iter();
         answers
-            .map(|answer| {
-                Ok(match answer?.body {
-                    Body::Json(body) => body["@odata.count"].as_u64(),
-                    _ => None,
-                })
-            })
+            .map(|answer| Ok(answer?.body.value()["@odata.count"].as_u64()))
             .collect()
     }
 }
 
 /// Returns ranges that hold about as many guests each, judging by a sample.
-fn cut(sample: &[Value]) -> Vec<Created> {
-    let created = |item: &Value| item["createdDateTime"].as_str()?.parse::<Timestamp>().ok();
+fn cut(sample: &[Item]) -> Vec<Created> {
+    let created = |item: &Item| {
+        let created = &item.value()["createdDateTime"];
+        created.as_str()?.parse::<Timestamp>().ok()
+    };
     let mut dates: Vec<_> = sample.iter().filter_map(created).collect();
     dates.sort();
     let edges: BTreeSet<_> = (1..PARTS)
@@ -102,15 +94,12 @@ fn cut(sample: &[Value]) -> Vec<Created> {
         .collect()
 }
 
-fn ids(items: &[Value]) -> BTreeSet<&str> {
-    items
-        .iter()
-        .filter_map(|item| item["id"].as_str())
-        .collect()
+fn ids(items: &[Item]) -> BTreeSet<&str> {
+    items.iter().filter_map(|item| item.id.as_deref()).collect()
 }
 
 /// Returns whether no item comes twice and none of the sample is missing.
-fn holds(items: &[Value], sample: &[Value]) -> bool {
+fn holds(items: &[Item], sample: &[Item]) -> bool {
     let all = ids(items);
     all.len() == items.len() && ids(sample).is_subset(&all)
 }
@@ -118,6 +107,7 @@ fn holds(items: &[Value], sample: &[Value]) -> bool {
 #[cfg(test)]
 mod tests {
     use guestlist_planner::kinds::guest::user::guests;
+    use guestlist_planner::request::Answer;
     use serde_json::json;
 
     use super::super::fake::{Fake, Said, Seen};
@@ -206,7 +196,8 @@ mod tests {
         let Answer::Items(items) = &answers[0].1 else {
             panic!("no items");
         };
-        assert_eq!(ids(items).len(), all);
+        let ids: BTreeSet<_> = items.iter().map(|item| item["id"].as_str()).collect();
+        assert_eq!(ids.len(), all);
         let parts = |seen: &&Seen| {
             seen.call.contains("createdDateTime%20") && !seen.call.contains("$count")
         };

@@ -15,6 +15,12 @@ impl Client {
     /// Reads a wave of independent reads, and returns the answer to each, in order. The first
     /// that fails fails them all.
     pub async fn read(&self, reads: Vec<Read>) -> Result<Vec<(Read, Answer)>, Error> {
+        let all = self.read_all(reads).await?;
+        Ok(all.into_iter().map(Pages::answer).collect())
+    }
+
+    /// Does the same, and leaves the answers as the text they came as.
+    pub(crate) async fn read_all(&self, reads: Vec<Read>) -> Result<Vec<Pages>, Error> {
         let (mut groups, mut short, mut singly) = (Vec::new(), Vec::new(), Vec::new());
         for (index, read) in reads.into_iter().enumerate() {
             let pages = Pages::new(self, index, read)?;
@@ -41,7 +47,7 @@ impl Client {
         let (together, mut done) = futures::future::try_join(together, one_by_one).await?;
         done.extend(together.into_iter().flatten());
         done.sort_by_key(|pages: &Pages| pages.index);
-        Ok(done.into_iter().map(Pages::answer).collect())
+        Ok(done)
     }
 
     /// Follows a group of reads to their last pages, in parts where a list turns out to be long.

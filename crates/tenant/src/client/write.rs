@@ -12,7 +12,7 @@ use crate::budget::is_served_singly;
 use crate::error::Error;
 use crate::throttle::Safety;
 
-use super::answer::{Answered, Body};
+use super::answer::Answered;
 use super::reference::completed;
 use super::{BATCH, Call, Client, VERSION};
 
@@ -129,13 +129,9 @@ impl Client {
 }
 
 fn reply(answer: Answered) -> Reply {
-    let body = match answer.body {
-        Body::Json(body) => body,
-        _ => Value::Null,
-    };
     Reply {
         status: answer.status,
-        body,
+        body: answer.body.value(),
         request_id: answer.request_id,
     }
 }

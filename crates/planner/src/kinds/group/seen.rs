@@ -296,7 +296,8 @@ impl SeenGroups {
         group: &str,
         items: &[Value],
     ) -> Result<(), DecodeError> {
-        into.insert(group.to_owned(), ids(items)?);
+        let edges = into.entry(group.to_owned()).or_default();
+        edges.extend(ids(items)?);
         Ok(())
     }
 }
