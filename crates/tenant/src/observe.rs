@@ -19,13 +19,14 @@ pub async fn observe(
     taken: Timestamp,
 ) -> Result<Snapshot, Error> {
     let mut snapshot = Snapshot::new(taken);
+    let mut open = Vec::new();
     for wave in 0..WAVES {
-        let reads = snapshot.wants(&config.desired, &config.policy);
-        if reads.is_empty() {
-            break;
+        open = snapshot.wants(&config.desired, &config.policy);
+        if open.is_empty() {
+            return Ok(snapshot);
         }
-        tracing::info!(wave, reads = reads.len(), "reading");
-        for pages in client.read_all(reads).await? {
+        tracing::info!(wave, reads = open.len(), "reading");
+        for pages in client.read_all(open.clone()).await? {
             pages.hand_over(|read, answer| {
                 snapshot
                     .absorb(read, answer)
@@ -34,11 +35,12 @@ pub async fn observe(
         }
         client.tenant_has(snapshot.users.len());
     }
-    match snapshot.wants(&config.desired, &config.policy).first() {
-        None => Ok(snapshot),
-        Some(read) => Err(Error::Shape {
-            path: read.path.clone(),
-            why: "the answers never satisfy the question".to_owned(),
-        }),
-    }
+    Err(Error::Shape {
+        path: open
+            .into_iter()
+            .map(|read| read.path)
+            .next()
+            .unwrap_or_default(),
+        why: "the answers never satisfy the question".to_owned(),
+    })
 }
