@@ -9,11 +9,15 @@
 mod bad_input;
 mod direct;
 mod expiry;
+mod faults;
 mod first_use;
 mod harness;
+mod inside;
 mod matching;
+mod meanwhile;
 mod promises;
 mod properties;
 mod quota;
 mod scale;
+mod scenario;
 mod sign_in;

@@ -1,0 +1,238 @@
+//! One tenant and one repository whose plan has every kind of step; and what of a tenant must be
+//! the same, however often a run was disturbed.
+
+use std::collections::BTreeMap;
+
+use guestlist_planner::load::{Config, load};
+use guestlist_planner::yaml::Source;
+use guestlist_sandbox::Sandbox;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use crate::harness::{REAL, STAMP};
+
+/// Who is disabled, stripped and marked.
+pub(crate) const EXPIRED: &str = "expired@contoso.example";
+/// Who is in no file any more, and is disabled.
+pub(crate) const DROPPED: &str = "dropped@contoso.example";
+/// Whose grace is over, and who is deleted.
+pub(crate) const OVERDUE: &str = "overdue@contoso.example";
+/// Whose account goes to another address.
+pub(crate) const FORMER: &str = "former@contoso.example";
+/// The first who is invited.
+pub(crate) const INVITED: &str = "new1@contoso.example";
+
+const POLICIES: &str = "
+groups:
+  - {name: projects, description: Made by this run, owners: [grace@fabrikam.example]}
+  - {name: readers}
+  - {name: writers, adopt: true, description: As the files say, guests: exact}
+lifecycle: {pending: {remind: 14d}}
+";
+
+/// Returns the files, as of `now`.
+pub(crate) fn files(now: Timestamp) -> [(&'static str, String); 2] {
+    let guests = json!({ "guests": [
+        { "mail": INVITED, "displayName": "New One", "sponsors": ["grace@fabrikam.example"], "groups": ["projects", "readers"] },
+        { "mail": "new2@contoso.example", "department": "Audit", "groups": ["readers"] },
+        { "mail": "new3@contoso.example", "sponsors": ["grace@fabrikam.example", "alan@fabrikam.example"], "groups": ["writers"] },
+        { "mail": "adopted@contoso.example", "department": "Audit", "groups": ["readers", "writers"] },
+        { "mail": EXPIRED, "expires": "2026-01-31", "groups": ["readers", "writers"] },
+        { "mail": OVERDUE, "expires": "2026-01-31" },
+        { "mail": "back@contoso.example", "expires": "2099-01-31", "groups": ["readers"] },
+        { "mail": "pending@contoso.example" },
+        { "mail": "consent@contoso.example", "redeemedSince": day(now, 30) },
+        { "mail": "moved@contoso.example", "formerly": FORMER, "groups": ["readers"] },
+        { "mail": "trimmed@contoso.example", "groups": ["projects"], "sponsors": ["grace@fabrikam.example"] },
+        { "mail": "many1@contoso.example", "groups": ["projects", "readers"] },
+        { "mail": "many2@contoso.example", "groups": ["projects", "readers"] },
+        { "mail": "many3@contoso.example", "groups": ["projects", "readers"] },
+    ]});
+    [
+        ("guests/all.yaml", serde_yaml::to_string(&guests).unwrap()),
+        ("policies/all.yaml", format!("{REAL}{POLICIES}")),
+    ]
+}
+
+/// Returns the files, loaded.
+pub(crate) fn config(now: Timestamp) -> Config {
+    let sources = files(now).map(|(path, text)| Source {
+        path: path.to_owned(),
+        text,
+    });
+    load(&sources, now).unwrap_or_else(|mistakes| panic!("{mistakes:?}"))
+}
+
+fn ago(now: Timestamp, days: i64) -> String {
+    (now - SignedDuration::from_hours(24 * days))
+        .strftime("%Y-%m-%dT%H:%M:%SZ")
+        .to_string()
+}
+
+fn day(now: Timestamp, days: i64) -> String {
+    ago(now, days).split('T').next().unwrap().to_owned()
+}
+
+/// Returns the tenant, as of `now`. Ids are the same each time.
+pub(crate) fn tenant(now: Timestamp) -> Sandbox {
+    let sandbox = Sandbox::empty(now);
+    let grace = sandbox.find("grace@fabrikam.example").unwrap();
+    let mut number = 0;
+    let mut id = || {
+        number += 1;
+        format!("a0000000-0000-4000-8000-0000000000{number:02x}")
+    };
+    let alan = sandbox
+        .insert_user(json!({ "id": id(), "mail": "alan@fabrikam.example", "displayName": "Alan" }));
+    let mut guest = |mail: &str, stamp: &str, more: Value| {
+        let mut user = json!({
+            "id": id(), "mail": mail, "displayName": mail, "userType": "Guest", "accountEnabled": true,
+            "createdDateTime": ago(now, 300), "signInSessionsValidFromDateTime": ago(now, 300),
+            "externalUserState": "Accepted", "externalUserStateChangeDateTime": ago(now, 300),
+            "onPremisesExtensionAttributes": { "extensionAttribute15": stamp }, "sponsors": [grace],
+        });
+        for (name, value) in more.as_object().unwrap() {
+            user[name] = value.clone();
+        }
+        if user.get("deletedDateTime").is_some() {
+            sandbox.insert_deleted_user(user)
+        } else {
+            sandbox.insert_user(user)
+        }
+    };
+    let begun = format!("{STAMP} offboarding={} reason=expired", ago(now, 40));
+    let off = json!({ "accountEnabled": false, "signInSessionsValidFromDateTime": ago(now, 40) });
+    let expired = guest(EXPIRED, STAMP, json!({}));
+    let dropped = guest(DROPPED, STAMP, json!({}));
+    let _overdue = guest(OVERDUE, &begun, off.clone());
+    let _former = guest(FORMER, STAMP, json!({ "mail": FORMER }));
+    let trimmed = guest(
+        "trimmed@contoso.example",
+        STAMP,
+        json!({ "sponsors": [grace, alan] }),
+    );
+    let stray = guest(
+        "stray@contoso.example",
+        "",
+        json!({ "onPremisesExtensionAttributes": {} }),
+    );
+    guest(
+        "adopted@contoso.example",
+        "",
+        json!({ "onPremisesExtensionAttributes": {} }),
+    );
+    guest("consent@contoso.example", STAMP, json!({}));
+    guest(
+        "pending@contoso.example",
+        STAMP,
+        json!({ "externalUserState": "PendingAcceptance", "externalUserStateChangeDateTime": ago(now, 20) }),
+    );
+    for n in 1..=3 {
+        guest(&format!("many{n}@contoso.example"), STAMP, json!({}));
+    }
+    let mut gone = off;
+    gone["deletedDateTime"] = json!(ago(now, 5));
+    guest("back@contoso.example", &begun, gone);
+    let group = |number: u8, name: &str, members: Value| {
+        let id = format!("b0000000-0000-4000-8000-0000000000{number:02x}");
+        sandbox.insert_group(json!({ "id": id, "displayName": name, "mailNickname": name, "mailEnabled": false, "securityEnabled": true, "members": members }));
+    };
+    group(1, "readers", json!([grace, expired, dropped]));
+    group(2, "writers", json!([grace, expired, trimmed, stray]));
+    group(3, "others", json!([expired, trimmed]));
+    sandbox
+}
+
+/// What of a tenant must be the same: who is there and holds what. Ids are names here; of instants
+/// it matters only whether there is one, and whether sessions from before the run are void.
+pub(crate) fn essence(sandbox: &Sandbox, now: Timestamp) -> BTreeMap<String, Value> {
+    let state = sandbox.state();
+    let list = |name: &str| state[name].as_array().cloned().unwrap_or_default();
+    let (users, groups) = (list("users"), list("groups"));
+    let name = |id: &Value| {
+        let found = users
+            .iter()
+            .chain(&groups)
+            .find(|object| object["id"] == *id);
+        found.map_or_else(|| id.clone(), |object| object["mail"].clone())
+    };
+    let names = |ids: &Value| {
+        let ids = ids.as_array().into_iter().flatten();
+        let mut names: Vec<_> = ids.map(|id| name(id).to_string()).collect();
+        names.sort();
+        names
+    };
+    let mut essence = BTreeMap::new();
+    let live = users.iter().map(|user| ("live", user.clone()));
+    let deleted = list("deletedUsers")
+        .into_iter()
+        .map(|user| ("deleted", user));
+    for (kind, user) in live.chain(deleted) {
+        let stamp = user["onPremisesExtensionAttributes"]["extensionAttribute15"].as_str();
+        let words = stamp.unwrap_or_default().split(' ');
+        let words = words.map(|word| word.split("=20").next().unwrap());
+        // `pending=` says when we first saw the invitation: only a second run sees one of the first.
+        let stamp: Vec<_> = words.filter(|word| *word != "pending").collect();
+        let void = user["signInSessionsValidFromDateTime"]
+            .as_str()
+            .unwrap_or_default();
+        let void = void.parse::<Timestamp>().is_ok_and(|at| at >= now);
+        let mut facts =
+            json!({ "stamp": stamp, "sponsors": names(&user["sponsors"]), "revoked": void });
+        for property in [
+            "accountEnabled",
+            "externalUserState",
+            "displayName",
+            "department",
+            "userType",
+            "otherMails",
+        ] {
+            facts[property] = user[property].clone();
+        }
+        let key = format!("{kind} {}", user["mail"].as_str().unwrap_or_default());
+        let twin = essence.insert(key.clone(), facts);
+        assert!(twin.is_none(), "two accounts: {key}");
+    }
+    for group in &groups {
+        let facts = json!({
+            "description": group["description"], "uniqueName": group["uniqueName"],
+            "members": names(&group["members"]), "owners": names(&group["owners"]),
+        });
+        let key = format!("group {}", group["displayName"].as_str().unwrap());
+        let twin = essence.insert(key.clone(), facts);
+        assert!(twin.is_none(), "two groups: {key}");
+    }
+    essence
+}
+
+/// Returns how often each mail went out.
+pub(crate) fn mails(sandbox: &Sandbox) -> BTreeMap<String, usize> {
+    let mut mails = BTreeMap::new();
+    for mail in sandbox.state()["mails"].as_array().unwrap() {
+        let name = format!(
+            "{} to {}",
+            mail["kind"].as_str().unwrap(),
+            mail["to"].as_str().unwrap()
+        );
+        *mails.entry(name).or_default() += 1;
+    }
+    mails
+}
+
+/// Returns what differs, a line each.
+pub(crate) fn differences(
+    expected: &BTreeMap<String, Value>,
+    found: &BTreeMap<String, Value>,
+) -> Vec<String> {
+    let keys: std::collections::BTreeSet<_> = expected.keys().chain(found.keys()).collect();
+    let differs = |key: &&&String| expected.get(**key) != found.get(**key);
+    let line = |key: &String| {
+        let show = |side: Option<&Value>| side.map_or("nothing".to_owned(), Value::to_string);
+        format!(
+            "{key}: {} instead of {}",
+            show(found.get(key)),
+            show(expected.get(key))
+        )
+    };
+    keys.iter().filter(differs).map(|key| line(key)).collect()
+}
