@@ -116,13 +116,13 @@ pub(crate) fn carried(request: &Received) -> Vec<(String, String, Value)> {
     }
 }
 
-fn writes(request: &Received) -> bool {
+pub(crate) fn writes(request: &Received) -> bool {
     carried(request).iter().any(|(method, ..)| method != "GET")
 }
 
 /// Returns whether the HTTP request that a request is, or is in, asks for a mail of which nothing
 /// shows whether it went out.
-fn remails(all: &[Received], request: &Received) -> bool {
+pub(crate) fn remails(all: &[Received], request: &Received) -> bool {
     let upto = all.iter().take_while(|one| one.number <= request.number);
     let whole = upto.filter(|one| !one.in_batch).last();
     let resets = |(_, path, body): (String, String, Value)| {
@@ -296,7 +296,8 @@ fn promise_5_every_fault_at_every_request_ends_as_if_nothing_had_happened() {
             }
             let wrong = differences(&expected, &found);
             tally.say(wrong.into_iter().map(|line| format!("{name}\n    {line}")));
-            check_mails(&tally, &reference, &name, request, &sandbox);
+            let lost = remails(&reference.requests, request);
+            check_mails(&tally, &reference.mails, &name, lost, &sandbox);
         });
     });
     tally.report("faults × requests");
@@ -313,7 +314,7 @@ pub(crate) fn undone(ran: &Ran) -> Vec<String> {
         .collect()
 }
 
-fn unmark(state: &mut BTreeMap<String, Value>) {
+pub(crate) fn unmark(state: &mut BTreeMap<String, Value>) {
     if let Some(Value::Array(stamp)) = state
         .get_mut("live consent@contoso.example")
         .map(|guest| guest["stamp"].take())
@@ -327,26 +328,22 @@ fn unmark(state: &mut BTreeMap<String, Value>) {
 const ASKED_TWICE: &str = "reset to moved@contoso.example";
 
 /// No mail more than without a fault, and none less but for those that may be lost.
-fn check_mails(
+pub(crate) fn check_mails(
     tally: &Tally,
-    reference: &Reference,
+    expected: &BTreeMap<String, usize>,
     name: &str,
-    request: &Received,
+    may_be_lost: bool,
     sandbox: &Sandbox,
 ) {
     let found = mails(sandbox);
     for (mail, count) in &found {
-        let allowed = reference.mails.get(mail).copied().unwrap_or_default();
+        let allowed = expected.get(mail).copied().unwrap_or_default();
         if *count > allowed + usize::from(mail == ASKED_TWICE) {
             tally.say([format!("{name}\n    {count} × {mail}")]);
         }
     }
-    for mail in reference
-        .mails
-        .keys()
-        .filter(|mail| !found.contains_key(*mail))
-    {
-        if remails(&reference.requests, request) && mail.starts_with("reset") {
+    for mail in expected.keys().filter(|mail| !found.contains_key(*mail)) {
+        if may_be_lost && mail.starts_with("reset") {
             Tally::add(&tally.lost, 1);
         } else {
             tally.say([format!("{name}\n    no {mail}")]);

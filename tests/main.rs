@@ -13,6 +13,7 @@ mod faults;
 mod first_use;
 mod harness;
 mod inside;
+mod killed;
 mod matching;
 mod meanwhile;
 mod promises;
