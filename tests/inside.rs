@@ -24,7 +24,7 @@ const TIMEOUT: Duration = Duration::from_secs(100);
 const SETTLE: Duration = Duration::from_secs(120);
 
 /// Hands requests to a sandbox, and says what a connection would have shown.
-struct Inside(Sandbox);
+pub(crate) struct Inside(pub(crate) Sandbox);
 
 #[async_trait::async_trait]
 impl Transport for Inside {
