@@ -15,7 +15,7 @@ use crate::faults::{Reference, Tally, check_mails, remails, spread, unmark, writ
 use crate::harness::{Repository, Tenant};
 use crate::scenario::{config, differences, essence, files, mails, tenant};
 
-const APPLY: [&str; 6] = [
+pub(crate) const APPLY: [&str; 6] = [
     "apply",
     "--yes",
     "--allow-removals",
@@ -25,12 +25,12 @@ const APPLY: [&str; 6] = [
 ];
 
 /// A few seconds ago: the tenant's clock is the real one.
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     let now = Timestamp::now() - SignedDuration::from_secs(5);
     Timestamp::from_second(now.as_second()).unwrap()
 }
 
-fn repository(now: Timestamp) -> Repository {
+pub(crate) fn repository(now: Timestamp) -> Repository {
     let files = files(now);
     let files: Vec<_> = files
         .iter()
@@ -39,7 +39,7 @@ fn repository(now: Timestamp) -> Repository {
     Repository::new(&files)
 }
 
-fn behaviour(faults: Vec<Fault>) -> Behaviour {
+pub(crate) fn behaviour(faults: Vec<Fault>) -> Behaviour {
     Behaviour {
         faults,
         ..Behaviour::default()
@@ -47,7 +47,7 @@ fn behaviour(faults: Vec<Fault>) -> Behaviour {
 }
 
 /// Waits until the tenant has received a request, or the program has ended without it.
-fn wait_for(tenant: &Tenant, number: usize, child: &mut Child) -> Option<Received> {
+pub(crate) fn wait_for(tenant: &Tenant, number: usize, child: &mut Child) -> Option<Received> {
     let start = Instant::now();
     loop {
         let requests = tenant.sandbox.requests();
@@ -69,7 +69,7 @@ fn wait_for(tenant: &Tenant, number: usize, child: &mut Child) -> Option<Receive
 }
 
 /// Returns what `show` says of the only journal.
-fn shown(tenant: &Tenant, repository: &Repository) -> String {
+pub(crate) fn shown(tenant: &Tenant, repository: &Repository) -> String {
     let mut journals = std::fs::read_dir(repository.path().join(".guestlist/journal")).unwrap();
     let path = journals.next().unwrap().unwrap().path();
     assert!(journals.next().is_none());

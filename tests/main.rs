@@ -24,4 +24,5 @@ mod random;
 mod scale;
 mod scenario;
 mod sign_in;
+mod stopped;
 mod world;

@@ -1,0 +1,315 @@
+//! Stopped with a word of warning: Ctrl-C and SIGTERM, a journal that cannot be written, connections
+//! that go away, lists that never end.
+
+use std::io::{BufRead, BufReader, ErrorKind};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use guestlist_planner::request::Read;
+use guestlist_sandbox::{Act, Behaviour, Fault, Received, Sandbox};
+use guestlist_tenant::apply::{Entry, Journal};
+use guestlist_tenant::transport::{
+    HeaderMap, HttpRequest, HttpResponse, HttpTransport, Method, Transport, TransportError, Url,
+};
+use jiff::Timestamp;
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use crate::faults::{fresh, reference};
+use crate::harness::{Repository, Tenant};
+use crate::inside::{on_paused_clock, over, run};
+use crate::killed::{APPLY, now, repository, shown, wait_for};
+use crate::scenario::{differences, essence, mails, tenant};
+
+/// The real program, applying.
+struct Applying {
+    now: Timestamp,
+    tenant: Tenant,
+    repository: Repository,
+    child: Child,
+    said: BufReader<std::process::ChildStderr>,
+}
+
+impl Applying {
+    fn begin(behaviour: Behaviour) -> Self {
+        let now = now();
+        let (tenant, repository) = (Tenant::serve(tenant(now)), repository(now));
+        tenant.sandbox.behave(behaviour);
+        let mut command = tenant.command(&repository, &APPLY);
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let said = BufReader::new(child.stderr.take().unwrap());
+        Self {
+            now,
+            tenant,
+            repository,
+            child,
+            said,
+        }
+    }
+
+    /// Waits until the first write has reached the tenant.
+    fn writes(&mut self) -> Received {
+        loop {
+            let requests = self.tenant.sandbox.requests();
+            let write = |request: &&Received| {
+                request.number > 0 && request.method != "GET" && !request.path.contains("$batch")
+            };
+            if let Some(write) = requests.iter().find(write) {
+                return wait_for(&self.tenant, write.number, &mut self.child).unwrap();
+            }
+            assert!(
+                self.child.try_wait().unwrap().is_none(),
+                "it ended without a write"
+            );
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-s", name, &id])
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+
+    /// Reads what it says until it says this.
+    fn says(&mut self, text: &str) {
+        let mut line = String::new();
+        while !line.contains(text) {
+            line.clear();
+            assert!(
+                self.said.read_line(&mut line).unwrap() > 0,
+                "it never says: {text}"
+            );
+        }
+    }
+
+    /// Waits for its end; returns its exit code and what it printed.
+    fn ends(&mut self) -> (Option<i32>, String) {
+        let mut printed = String::new();
+        let mut stdout = self.child.stdout.take().unwrap();
+        // What it says meanwhile must not fill the pipe.
+        while self.said.read_line(&mut String::new()).unwrap() > 0 {}
+        std::io::Read::read_to_string(&mut stdout, &mut printed).unwrap();
+        (self.child.wait().unwrap().code(), printed)
+    }
+
+    fn run_again_converges(&self) {
+        let reference = Tenant::serve(tenant(self.now));
+        reference.run(&repository(self.now), &APPLY).ends(0);
+        self.tenant.sandbox.behave(Behaviour::default());
+        self.tenant.run(&self.repository, &APPLY).ends(0);
+        let state = |tenant: &Tenant| essence(&tenant.sandbox, self.now);
+        let wrong = differences(&state(&reference), &state(&self.tenant));
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+        assert_eq!(mails(&reference.sandbox), mails(&self.tenant.sandbox));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn promise_5_interrupted_once_it_finishes_what_is_under_way_and_reports() {
+    for signal in ["INT", "TERM"] {
+        let latency = Duration::from_millis(120);
+        let mut applying = Applying::begin(Behaviour {
+            latency,
+            ..Behaviour::default()
+        });
+        applying.writes();
+        applying.signal(signal);
+        applying.says("stopping: what is under way is finished");
+        let (code, printed) = applying.ends();
+        assert_eq!(code, Some(4), "{printed}");
+        assert!(
+            printed.contains("the run stopped: it was interrupted")
+                && printed.contains("were not begun"),
+            "{printed}"
+        );
+        let told = shown(&applying.tenant, &applying.repository);
+        let unsent = told.matches("not sent: the run was interrupted").count();
+        assert!(
+            told.contains(&format!(" {unsent} failed, 0 in doubt.")),
+            "{told}"
+        );
+        applying.run_again_converges();
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn promise_5_interrupted_twice_it_stops_at_once() {
+    // The first write is carried out and never answered.
+    let hangs = Fault::on("POST", "/groups", Act::DoThenHang);
+    let mut applying = Applying::begin(Behaviour {
+        faults: vec![hangs],
+        ..Behaviour::default()
+    });
+    applying.writes();
+    applying.signal("INT");
+    applying.says("stopping: what is under way is finished");
+    applying.signal("INT");
+    applying.says("stopped; planning again is safe");
+    let (code, _) = applying.ends();
+    assert_eq!(code, Some(4));
+    let told = shown(&applying.tenant, &applying.repository);
+    assert!(
+        told.contains("POST /groups → the run ended before its answer"),
+        "{told}"
+    );
+    applying.run_again_converges();
+}
+
+/// A journal whose disk is full from a call on; notes what had been sent by then.
+struct Full {
+    left: usize,
+    sandbox: Sandbox,
+    sent: Option<usize>,
+}
+
+fn sent(sandbox: &Sandbox) -> usize {
+    let requests = sandbox.requests();
+    let write = |request: &&Received| request.method != "GET" && !request.path.contains("$batch");
+    requests.iter().filter(write).count()
+}
+
+impl Journal for Full {
+    fn write(&mut self, _: &[Entry]) -> std::io::Result<()> {
+        if self.left == 0 {
+            self.sent = self.sent.or_else(|| Some(sent(&self.sandbox)));
+            return Err(ErrorKind::StorageFull.into());
+        }
+        self.left -= 1;
+        Ok(())
+    }
+}
+
+#[test]
+fn promise_12_nothing_more_is_sent_once_the_journal_cannot_be_written() {
+    let reference = reference();
+    on_paused_clock(async {
+        for left in 0.. {
+            let sandbox = fresh(Vec::new());
+            let now = crate::faults::now();
+            let mut journal = Full {
+                left,
+                sandbox: sandbox.clone(),
+                sent: None,
+            };
+            let ran = run(&sandbox, &reference.config, now, &mut journal)
+                .await
+                .unwrap();
+            let Some(by_then) = journal.sent else {
+                assert!(ran.is_complete() && left > 10);
+                break;
+            };
+            assert_eq!(sent(&sandbox), by_then, "after line {left}");
+            assert!(
+                ran.report
+                    .stopped
+                    .unwrap()
+                    .contains("the journal could not be written")
+            );
+            assert!(by_then > 0 || left == 0);
+        }
+    });
+}
+
+#[test]
+fn promise_12_without_a_journal_nothing_is_applied() {
+    let now = now();
+    let (tenant, repository) = (Tenant::serve(tenant(now)), repository(now));
+    repository.write(".guestlist/journal", "in the way");
+    let before = tenant.sandbox.state();
+    let ran = tenant.run(&repository, &APPLY).ends(1);
+    assert!(ran.stderr.contains("journal"), "{}", ran.stderr);
+    assert_eq!(before, tenant.sandbox.state());
+}
+
+#[tokio::test]
+async fn a_connection_that_the_server_closed_meanwhile_is_no_error() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url: Url = format!("http://{}/v1.0/users", listener.local_addr().unwrap())
+        .parse()
+        .unwrap();
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counted = connections.clone();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            counted.fetch_add(1, Ordering::Relaxed);
+            // Answers once as if it would stay, and goes.
+            let mut asked = [0; 4096];
+            let _ = stream.read(&mut asked).await;
+            let _ = stream
+                .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+                .await;
+        }
+    });
+    let transport = HttpTransport::new(&url, None, Duration::from_secs(30)).unwrap();
+    for (number, method) in [
+        Method::GET,
+        Method::POST,
+        Method::PATCH,
+        Method::DELETE,
+        Method::GET,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let body = matches!(method, Method::POST | Method::PATCH).then(|| b"{}".to_vec());
+        let request = HttpRequest {
+            method,
+            url: url.clone(),
+            headers: HeaderMap::new(),
+            body,
+        };
+        let response = transport.send(request).await;
+        assert!(
+            response.is_ok_and(|response| response.status == 200),
+            "request {number}"
+        );
+        // The next one comes after the news that the connection is gone.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(connections.load(Ordering::Relaxed), 5);
+}
+
+/// Answers every request with an empty page and a link to one more.
+struct Endless(AtomicUsize);
+
+#[async_trait::async_trait]
+impl Transport for Endless {
+    async fn send(&self, _: HttpRequest) -> Result<HttpResponse, TransportError> {
+        let number = self.0.fetch_add(1, Ordering::Relaxed);
+        assert!(number < 100_000, "this never ends");
+        let link = format!("https://graph.example/v1.0/groups?$skiptoken={number}");
+        let body = json!({ "value": [], "@odata.nextLink": link });
+        Ok(HttpResponse {
+            status: 200,
+            headers: HeaderMap::new(),
+            body: body.to_string().into_bytes(),
+        })
+    }
+}
+
+#[test]
+fn a_list_of_empty_pages_without_end_is_given_up_by_name() {
+    on_paused_clock(async {
+        let sandbox = Sandbox::empty(crate::faults::now());
+        let client = over(Arc::new(Endless(AtomicUsize::new(0))), &sandbox);
+        let read = Read::list("/groups?$select=id", "Group.Read.All");
+        let error = client.read(vec![read]).await.unwrap_err().to_string();
+        assert!(error.contains("GET /groups?$select=id"), "{error}");
+    });
+}
