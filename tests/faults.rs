@@ -324,9 +324,6 @@ pub(crate) fn unmark(state: &mut BTreeMap<String, Value>) {
     }
 }
 
-/// The mark of a hand-over is cleared after its mail. Stopped between, the mail is asked for again.
-const ASKED_TWICE: &str = "reset to moved@contoso.example";
-
 /// No mail more than without a fault, and none less but for those that may be lost.
 pub(crate) fn check_mails(
     tally: &Tally,
@@ -338,7 +335,7 @@ pub(crate) fn check_mails(
     let found = mails(sandbox);
     for (mail, count) in &found {
         let allowed = expected.get(mail).copied().unwrap_or_default();
-        if *count > allowed + usize::from(mail == ASKED_TWICE) {
+        if *count > allowed {
             tally.say([format!("{name}\n    {count} × {mail}")]);
         }
     }

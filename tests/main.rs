@@ -7,7 +7,6 @@
 )]
 
 mod bad_input;
-mod direct;
 mod expiry;
 mod faults;
 mod first_use;

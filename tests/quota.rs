@@ -7,23 +7,15 @@ use guestlist_planner::load::{Config, load};
 use guestlist_planner::plan::{Header, Request, plan};
 use guestlist_planner::yaml::Source;
 use guestlist_sandbox::{Behaviour, Quota, Sandbox};
-use guestlist_tenant::apply::{Entry, Journal, Options, apply};
+use guestlist_tenant::apply::{Options, apply};
 use guestlist_tenant::observe;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::direct;
+use crate::inside::{self, Stops};
 use crate::scale::{of, yaml};
 
 const GROUPS: usize = 50;
-
-struct Nowhere;
-
-impl Journal for Nowhere {
-    fn write(&mut self, _: &[Entry]) -> std::io::Result<()> {
-        Ok(())
-    }
-}
 
 fn config(guests: usize, now: Timestamp) -> Config {
     let (guests_yaml, policies) = yaml(guests, GROUPS);
@@ -48,7 +40,7 @@ async fn ten_thousand_guests_are_invited_at_the_pace_of_the_quota() {
     let now = Timestamp::now();
     let sandbox = Sandbox::empty(now);
     let config = config(guests, now);
-    let client = direct::client(&sandbox, Duration::from_secs(100));
+    let client = inside::client(&sandbox);
     sandbox.behave(Behaviour {
         quota: Some(Quota::documented()),
         latency: Duration::from_millis(20),
@@ -68,7 +60,15 @@ async fn ten_thousand_guests_are_invited_at_the_pace_of_the_quota() {
         settle: Duration::from_secs(300),
     };
     let start = Instant::now();
-    let report = apply(&client, &plan, ids, options, &mut Nowhere, &mut |_, _| {}).await;
+    let report = apply(
+        &client,
+        &plan,
+        ids,
+        options,
+        &mut Stops(None),
+        &mut |_, _| {},
+    )
+    .await;
     let took = start.elapsed().as_secs_f64();
     assert!(report.is_complete(), "{:?}", report.counts());
 

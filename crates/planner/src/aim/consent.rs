@@ -240,6 +240,15 @@ impl Aim {
     }
 }
 
+/// Returns whether a hand-over that was interrupted had asked for redemption already: since its
+/// mark was set, the account has begun to wait for it. Then only the mark is left to clear.
+pub(super) fn was_asked(user: &User, stamp: &Stamp, now: Timestamp) -> bool {
+    let marked = stamp.instant(Mark::Repoint, now);
+    marked
+        .zip(sent(user))
+        .is_some_and(|(marked, sent)| sent >= marked)
+}
+
 /// Returns when the invitation that waits was sent.
 fn sent(user: &User) -> Option<Timestamp> {
     user.state_changed

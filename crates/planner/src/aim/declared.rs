@@ -3,6 +3,7 @@
 
 use jiff::Timestamp;
 
+use super::consent::was_asked;
 use super::ending::Leaving;
 use super::guard::Kept;
 use super::{Aim, Fate, Present, World};
@@ -157,6 +158,9 @@ impl Aim {
         let enabled = self.sign_in(declared, user, &stamp, kept);
         let back = adopting || stamp.mark(Mark::Offboarding).is_some();
         let mut clean = stamp.settled();
+        if was_asked(user, &clean, world.now) {
+            clean = clean.without(Mark::Repoint);
+        }
         if user.is_pending() && back {
             // Deletion counts from when we took the guest on, or back.
             clean = clean.marked_now(Mark::Pending);
