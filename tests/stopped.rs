@@ -137,11 +137,7 @@ fn promise_5_interrupted_once_it_finishes_what_is_under_way_and_reports() {
             "{printed}"
         );
         let told = shown(&applying.tenant, &applying.repository);
-        let unsent = told.matches("not sent: the run was interrupted").count();
-        assert!(
-            told.contains(&format!(" {unsent} failed, 0 in doubt.")),
-            "{told}"
-        );
+        assert!(told.contains(" 0 failed, 0 in doubt."), "{told}");
         applying.run_again_converges();
     }
 }

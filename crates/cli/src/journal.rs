@@ -146,6 +146,7 @@ fn told(head: &Head, writes: impl Iterator<Item = Entry>, unreadable: usize) -> 
 const DONE: &str = "done";
 const FAILED: &str = "failed";
 const DOUBT: &str = "in doubt";
+const NOT_SENT: &str = "not sent";
 
 /// Returns what became of a write, by the last line about it.
 fn fate(entry: &Entry) -> (&'static str, String) {
@@ -154,6 +155,7 @@ fn fate(entry: &Entry) -> (&'static str, String) {
     let result = entry.result.as_deref().map(printable).unwrap_or_default();
     match entry.phase {
         Phase::Intent => (DOUBT, "→ the run ended before its answer".to_owned()),
+        Phase::NotSent => (NOT_SENT, "→ the run was stopped before".to_owned()),
         Phase::Found => (DONE, format!("→ no answer, but found: {result}")),
         Phase::Outcome if entry.in_doubt => (DOUBT, format!("→ {result}{id}")),
         Phase::Outcome if entry.failed => (FAILED, format!("→ {result}{id}")),

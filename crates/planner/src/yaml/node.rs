@@ -14,6 +14,10 @@ pub const MAX_BYTES: usize = 8 << 20;
 /// The most values one file may expand to; aliases count each time they are used.
 const MAX_VALUES: usize = 2_000_000;
 
+/// How deep values may nest; our own sections need six levels. Each takes stack, of which threads
+/// have little.
+const MAX_DEPTH: usize = 24;
+
 /// Where something stands in a file: line and column count from 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
@@ -112,7 +116,7 @@ fn parse_text(text: &str) -> Result<Node, SyntaxError> {
         leading_zero_numbers_as_strings: true,
         underscored_numbers_as_strings: true,
         reject_unsupported_tags: true,
-        budget: serde_saphyr::budget! { max_events: MAX_VALUES, max_nodes: MAX_VALUES },
+        budget: serde_saphyr::budget! { max_events: MAX_VALUES, max_nodes: MAX_VALUES, max_depth: MAX_DEPTH },
         alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: 100_000 },
         with_snippet: false,
     };

@@ -37,6 +37,8 @@ pub enum Phase {
     Outcome,
     /// Its answer was lost, and what it made was found.
     Found,
+    /// It was not sent after all.
+    NotSent,
 }
 
 /// One line of the journal: before a write and after it. It never holds a body, a token or a
@@ -92,6 +94,10 @@ impl Entry {
                 phase,
                 result: Some(reply.status.to_string()),
                 request_id: Some(reply.request_id.clone()),
+                ..self
+            },
+            Err(Error::Stopped { .. }) => Self {
+                phase: Phase::NotSent,
                 ..self
             },
             Err(error) => Self {
