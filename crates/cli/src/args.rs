@@ -244,7 +244,7 @@ pub(crate) fn run() -> Exit {
 fn start(cli: &Cli) -> Result<Exit, Failure> {
     let now = now();
     let common = &cli.common;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(Failure::file("the runtime"))?;

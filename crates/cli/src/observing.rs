@@ -4,6 +4,7 @@ use std::path::Path;
 
 use guestlist_planner::snapshot::{FORMAT, Snapshot};
 use jiff::Timestamp;
+use serde::Deserialize;
 
 use crate::args::{Common, print};
 use crate::connection::{connect, right_tenant};
@@ -41,10 +42,10 @@ pub(crate) fn saved(path: &Path) -> Result<Snapshot, Failure> {
             "make it anew with `guestlist observe --out FILE`",
         )
     };
-    let value: serde_json::Value = serde_json::from_str(&text)
-        .map_err(|error| unreadable(format!("this is no snapshot: {error}")))?;
-    match value["format"].as_u64() {
-        Some(format) if format <= u64::from(FORMAT) => {}
+    let no_snapshot = |error| unreadable(format!("this is no snapshot: {error}"));
+    let header: Header = serde_json::from_str(&text).map_err(no_snapshot)?;
+    match header.format {
+        Some(format) if format <= FORMAT => {}
         Some(format) => {
             return Err(unreadable(format!(
                 "format {format} is newer than this version reads"
@@ -52,6 +53,11 @@ pub(crate) fn saved(path: &Path) -> Result<Snapshot, Failure> {
         }
         None => return Err(unreadable("this is no snapshot".to_owned())),
     }
-    serde_json::from_value(value)
-        .map_err(|error| unreadable(format!("this is no snapshot: {error}")))
+    serde_json::from_str(&text).map_err(no_snapshot)
+}
+
+/// What is read of a snapshot first: one of a newer format may look quite different.
+#[derive(Deserialize)]
+struct Header {
+    format: Option<u32>,
 }

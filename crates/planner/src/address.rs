@@ -1,7 +1,7 @@
 //! Names: how one object is called in files, plans and messages, and the table between those
 //! names and Graph's ids. Kinds look names up here and never ask the network.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -52,8 +52,8 @@ impl fmt::Display for Address {
 /// The one table between addresses and ids. Observing fills it, applying extends it.
 #[derive(Clone, Debug, Default)]
 pub struct Ids {
-    by_address: BTreeMap<Address, ObjectId>,
-    all: BTreeSet<ObjectId>,
+    by_address: HashMap<Address, ObjectId>,
+    all: HashSet<ObjectId>,
 }
 
 impl Ids {

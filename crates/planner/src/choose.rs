@@ -1,7 +1,7 @@
 //! Which of the steps this run is about: one guest's, those approved, those the limit on
 //! invitations leaves room for. What depends on a step that is left out is left out with it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::address::Address;
 use crate::finding::{Finding, Severity};
@@ -60,16 +60,17 @@ pub(crate) fn restrict(steps: &mut Vec<Step>, findings: &mut Vec<Finding>, only:
     findings.retain(|finding| finding.about.as_ref().is_none_or(concerns));
 }
 
-/// Leaves out what an account would be given under its new address while it still has the old one.
-pub(crate) fn not_handed_over(all: &[Step], steps: &mut Vec<Step>) {
-    let handed = |steps: &[Step]| {
-        steps
-            .iter()
-            .filter(|step| step.hands_over())
-            .map(|step| step.address.clone())
-            .collect::<BTreeSet<_>>()
-    };
-    let waiting: BTreeSet<_> = handed(all).difference(&handed(steps)).cloned().collect();
+/// Returns the accounts that steps hand to another address.
+pub(crate) fn handed_over(steps: &[Step]) -> BTreeSet<Address> {
+    let handing = steps.iter().filter(|step| step.hands_over());
+    handing.map(|step| step.address.clone()).collect()
+}
+
+/// Leaves out what an account would be given under its new address while it still has the old one:
+/// `wanted` are all that should be handed over.
+pub(crate) fn not_handed_over(wanted: BTreeSet<Address>, steps: &mut Vec<Step>) {
+    let handed = handed_over(steps);
+    let waiting: BTreeSet<_> = wanted.difference(&handed).collect();
     let waits = |step: &Step| {
         step.change
             .object()
@@ -77,6 +78,12 @@ pub(crate) fn not_handed_over(all: &[Step], steps: &mut Vec<Step>) {
             .is_some_and(|guest| waiting.contains(&Address::guest(guest)))
     };
     steps.retain(|step| step.stage < Stage::Admit || !waits(step));
+}
+
+/// Keeps the steps that are among the approved ones.
+pub(crate) fn keep_approved(steps: &mut Vec<Step>, approved: &[Step]) {
+    let approved = by_address(approved);
+    steps.retain(|step| same(&approved, step).any(|other| step.is(other)));
 }
 
 /// Says which approved steps are not executed because their ground has shifted, as a text diff
@@ -88,13 +95,13 @@ pub(crate) fn left_out(approved: &[Step], fresh: &[Step]) -> Vec<Finding> {
         Change::Act { action, .. } => Some(*action),
         _ => None,
     };
+    let fresh = by_address(fresh);
     let open = approved
         .iter()
-        .filter(|step| !fresh.iter().any(|other| step.is(other)));
+        .filter(|step| !same(&fresh, step).any(|other| step.is(other)));
     open.filter_map(|step| {
-        let now = fresh.iter().find(|other| {
-            other.address == step.address && verb(other) == verb(step) && deed(other) == deed(step)
-        })?;
+        let now = same(&fresh, step)
+            .find(|other| verb(other) == verb(step) && deed(other) == deed(step))?;
         Some(Finding {
             severity: Severity::Error,
             code: "left-out".to_owned(),
@@ -105,6 +112,25 @@ pub(crate) fn left_out(approved: &[Step], fresh: &[Step]) -> Vec<Finding> {
         })
     })
     .collect()
+}
+
+/// Steps by the object they are on; there may be several.
+type ByAddress<'a> = BTreeMap<&'a Address, Vec<&'a Step>>;
+
+fn by_address(steps: &[Step]) -> ByAddress<'_> {
+    let mut all = ByAddress::new();
+    for step in steps {
+        all.entry(&step.address).or_default().push(step);
+    }
+    all
+}
+
+/// Returns the steps on the same object.
+fn same<'a>(all: &ByAddress<'a>, step: &Step) -> impl Iterator<Item = &'a Step> {
+    all.get(&step.address)
+        .cloned()
+        .unwrap_or_default()
+        .into_iter()
 }
 
 fn difference(approved: &Step, now: &Step) -> String {

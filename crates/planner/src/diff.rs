@@ -51,49 +51,54 @@ impl Drawn {
     }
 }
 
-/// Returns the changes that lead from what is observed to what is wanted. An object goes only if
-/// `gone` says why: one that is merely not wanted stays.
+/// What comes of a comparison.
+#[derive(Debug, Default)]
+pub(crate) struct Difference {
+    /// What leads from what is observed to what is wanted.
+    pub(crate) changes: Vec<Drawn>,
+    /// How many objects stay as they are.
+    pub(crate) unchanged: usize,
+}
+
+/// Compares what is observed with what is wanted. An object goes only if `gone` says why: one that
+/// is merely not wanted stays.
 pub(crate) fn diff(
-    wanted: &BTreeMap<Address, Wanted>,
-    observed: &BTreeMap<Address, Object>,
-    gone: &BTreeMap<Address, Gone>,
-) -> Vec<Drawn> {
-    let mut changes = Vec::new();
-    for (address, wanted) in wanted
-        .iter()
-        .filter(|(address, _)| !gone.contains_key(address))
-    {
-        let change = match observed.get(address) {
+    wanted: BTreeMap<Address, Wanted>,
+    mut observed: BTreeMap<Address, Object>,
+    gone: BTreeMap<Address, Gone>,
+) -> Difference {
+    let mut difference = Difference::default();
+    for (address, wanted) in wanted {
+        if gone.contains_key(&address) {
+            continue;
+        }
+        let change = match observed.remove(&address) {
             None => Change::Create {
-                after: wanted.object.clone(),
+                after: wanted.object,
             },
             Some(before) => {
-                let after = wanted.object.over(before);
-                if after == *before {
+                let after = wanted.object.over(&before);
+                if after == before {
+                    difference.unchanged += 1;
                     continue;
                 }
-                Change::Update {
-                    before: before.clone(),
-                    after,
-                }
+                Change::Update { before, after }
             }
         };
-        changes.push(Drawn {
+        difference.changes.push(Drawn {
             change,
-            because: wanted.because.clone(),
+            because: wanted.because,
             counts: wanted.counts,
         });
     }
     for (address, gone) in gone {
-        if let Some(before) = observed.get(address) {
-            changes.push(Drawn {
-                change: Change::Delete {
-                    before: before.clone(),
-                },
-                because: gone.because.clone(),
+        if let Some(before) = observed.remove(&address) {
+            difference.changes.push(Drawn {
+                change: Change::Delete { before },
+                because: gone.because,
                 counts: gone.counts,
             });
         }
     }
-    changes
+    difference
 }

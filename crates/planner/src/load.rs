@@ -4,7 +4,7 @@
 mod entries;
 mod sections;
 
-use std::collections::{BTreeMap, btree_map::Entry};
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 use std::fmt;
 use std::sync::Arc;
 
@@ -48,6 +48,18 @@ pub struct Desired {
     pub guests: BTreeMap<String, guest::written::Declared>,
     /// Groups by name.
     pub groups: Groups,
+}
+
+impl Desired {
+    /// Returns the names of everybody whom files refer to, in lower case: sponsors and owners.
+    pub fn principals(&self) -> BTreeSet<String> {
+        let guests = self.guests.values();
+        let groups = self.groups.values();
+        let sponsors = guests.filter_map(|guest| guest.sponsors.as_ref());
+        let owners = groups.filter_map(|group| group.owners.as_ref());
+        let names: BTreeSet<_> = sponsors.chain(owners).flatten().collect();
+        names.into_iter().map(|name| name.to_lowercase()).collect()
+    }
 }
 
 /// Groups by name.

@@ -1,7 +1,7 @@
 //! Which account a declared address means. Nothing is guessed: two candidates, or one that is no
 //! guest, block every step on that guest.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use jiff::Timestamp;
 
@@ -33,10 +33,11 @@ pub struct Matching<'a> {
     snapshot: &'a Snapshot,
     stamp: &'a str,
     owner: &'a str,
-    matches: BTreeMap<String, Match>,
+    /// By key. Like the next, only ever looked into: its order does not matter.
+    matches: HashMap<String, Match>,
     /// Every account that any declared address may mean, matched or not. Nobody among them is
     /// undeclared.
-    claimed: BTreeSet<ObjectId>,
+    claimed: HashSet<&'a str>,
 }
 
 impl<'a> Matching<'a> {
@@ -48,8 +49,8 @@ impl<'a> Matching<'a> {
             snapshot,
             stamp: policy.tenant.stamp.as_str(),
             owner: policy.tenant.owner(),
-            matches: BTreeMap::new(),
-            claimed: BTreeSet::new(),
+            matches: HashMap::new(),
+            claimed: HashSet::new(),
         };
         for guest in desired.guests.values() {
             let found = this.find(guest, &live, &deleted);
@@ -93,7 +94,7 @@ impl<'a> Matching<'a> {
                 _ => None,
             })
             .collect();
-        let ours = |user: &&User| matches!(user.stamp(self.stamp), Reading::Stamp(stamp) if stamp.owner == self.owner);
+        let ours = |user: &&User| user.is_of(self.owner, self.stamp);
         let guests = self
             .snapshot
             .users
@@ -118,8 +119,9 @@ impl<'a> Matching<'a> {
                 return false;
             };
             self.snapshot.users.get(id).is_some_and(|user| {
-                let ours = matches!(user.stamp(self.stamp), Reading::Stamp(stamp) if stamp.owner == self.owner);
-                ours && user.addresses().contains(&guest.key)
+                let ours = user.is_of(self.owner, self.stamp);
+                // Without a former address, only its own can have led to the account.
+                ours && (guest.formerly.is_none() || user.addresses().contains(&guest.key))
             })
         };
         let doubtful = desired.guests.values().filter(|guest| !sure(guest));
@@ -135,25 +137,20 @@ impl<'a> Matching<'a> {
     }
 
     fn find(&mut self, guest: &Declared, live: &Index<'a>, deleted: &Index<'a>) -> Match {
-        let holders = |index: &Index<'a>, key: &str| index.get(key).cloned().unwrap_or_default();
-        let own = holders(live, &guest.key);
-        let old = guest
-            .formerly
-            .as_ref()
-            .map(|old| holders(live, old))
-            .unwrap_or_default();
-        let all: BTreeSet<_> = own.union(&old).copied().collect();
-        self.claimed.extend(all.iter().map(|id| (*id).to_owned()));
+        let holders = |key: &String| live.get(key).map_or(&[][..], Vec::as_slice);
+        let own = holders(&guest.key);
+        let old = guest.formerly.as_ref().map_or(&[][..], holders);
+        let mut users = [own, old].concat();
+        users.sort_by(|a, b| a.id.cmp(&b.id));
+        users.dedup_by(|a, b| a.id == b.id);
+        self.claimed
+            .extend(users.iter().map(|user| user.id.as_str()));
         if self.snapshot.domains.contains(&domain_of(&guest.key)) {
             return Match::Blocked(format!(
                 "{} is an address of this tenant's own domain",
                 guest.key
             ));
         }
-        let users: Vec<_> = all
-            .iter()
-            .filter_map(|id| self.snapshot.users.get(*id))
-            .collect();
         if let Some(other) = users.iter().find(|user| !user.is_guest()) {
             let kind = other
                 .user_type
@@ -207,7 +204,7 @@ impl<'a> Matching<'a> {
     }
 
     fn find_deleted(&self, guest: &Declared, deleted: &Index<'a>) -> Match {
-        let candidates = deleted.get(&guest.key).cloned().unwrap_or_default();
+        let candidates = deleted.get(&guest.key).map_or(&[][..], Vec::as_slice);
         if let Some(old) = guest
             .formerly
             .as_ref()
@@ -218,21 +215,15 @@ impl<'a> Matching<'a> {
                 guest.key
             ));
         }
-        let member = |id: &&&str| {
-            self.snapshot
-                .deleted
-                .get(**id)
-                .is_some_and(|user| !user.is_guest())
-        };
-        if let Some(id) = candidates.iter().find(member) {
+        if let Some(member) = candidates.iter().find(|user| !user.is_guest()) {
             return Match::Blocked(format!(
-                "a deleted account that is no guest holds the address {}: {id}",
-                guest.key
+                "a deleted account that is no guest holds the address {}: {}",
+                guest.key, member.id
             ));
         }
-        match candidates.iter().collect::<Vec<_>>().as_slice() {
+        match candidates {
             [] => Match::Absent,
-            [one] => Match::Deleted((**one).to_owned()),
+            [one] => Match::Deleted(one.id.clone()),
             several => Match::Blocked(format!(
                 "{} deleted accounts answer to {}; restore or purge them by hand",
                 several.len(),
@@ -243,29 +234,32 @@ impl<'a> Matching<'a> {
 
     /// Blocks guests that would share one account.
     fn claimed_twice(&mut self) {
-        let mut by_account: BTreeMap<ObjectId, Vec<String>> = BTreeMap::new();
+        let mut by_account: HashMap<&str, BTreeSet<&str>> = HashMap::new();
         for (key, found) in &self.matches {
             if let Match::Live(id) | Match::Deleted(id) = found {
-                by_account.entry(id.clone()).or_default().push(key.clone());
+                by_account.entry(id).or_default().insert(key);
             }
         }
-        for (id, keys) in by_account.into_iter().filter(|(_, keys)| keys.len() > 1) {
-            for key in &keys {
-                let text = format!("{} all mean one account: {id}", keys.join(" and "));
-                self.matches.insert(key.clone(), Match::Blocked(text));
-            }
+        let mut blocked = Vec::new();
+        for (id, keys) in by_account.iter().filter(|(_, keys)| keys.len() > 1) {
+            let all = keys.iter().copied().collect::<Vec<_>>().join(" and ");
+            let text = format!("{all} all mean one account: {id}");
+            blocked.extend(keys.iter().map(|key| ((*key).to_owned(), text.clone())));
+        }
+        for (key, text) in blocked {
+            self.matches.insert(key, Match::Blocked(text));
         }
     }
 }
 
-/// Accounts by each of their addresses.
-type Index<'a> = BTreeMap<String, BTreeSet<&'a str>>;
+/// Accounts by each of their addresses, in the order of their ids.
+type Index<'a> = HashMap<String, Vec<&'a User>>;
 
 fn index<'a>(users: impl Iterator<Item = &'a User>) -> Index<'a> {
     let mut index = Index::new();
     for user in users {
         for address in user.addresses() {
-            index.entry(address).or_default().insert(&user.id);
+            index.entry(address).or_default().push(user);
         }
     }
     index

@@ -6,8 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::address::{Address, Ids};
 use crate::aim::{Aim, aim};
-use crate::choose::{hold_back, left_out, not_handed_over, restrict};
-use crate::diff::diff;
+use crate::choose::{handed_over, hold_back, keep_approved, left_out, not_handed_over, restrict};
 use crate::effort::Effort;
 use crate::finding::{Finding, Severity};
 use crate::kinds::{Action, Change, Object, Stage};
@@ -210,17 +209,17 @@ pub fn plan(
     request: &Request,
     header: &Header,
 ) -> (Plan, Ids) {
-    let aim = aim(config, observed, now, request);
-    let mut steps = steps(&aim);
+    let mut aim = aim(config, observed, now, request);
+    let mut steps = steps(&mut aim);
     let mut findings = aim.findings;
     if let Some(only) = &request.only {
         restrict(&mut steps, &mut findings, &crate::domain::normal(only));
     }
     if let Some(approved) = &request.approved {
         findings.extend(left_out(approved, &steps));
-        steps.retain(|step| approved.iter().any(|other| step.is(other)));
+        keep_approved(&mut steps, approved);
     }
-    let all = steps.clone();
+    let handed = handed_over(&steps);
     if request.no_removals {
         steps.retain(|step| !step.takes());
     }
@@ -229,7 +228,7 @@ pub fn plan(
         &mut findings,
         config.policy.limits.invitations.count,
     );
-    not_handed_over(&all, &mut steps);
+    not_handed_over(handed, &mut steps);
     let limits = check(&steps, aim.managed, &config.policy.limits, request.hand);
     findings.sort();
     findings.dedup();
@@ -270,12 +269,9 @@ pub fn plan(
 }
 
 /// Turns what is aimed at into steps, in the order of execution.
-fn steps(aim: &Aim) -> Vec<Step> {
-    let changes = diff(&aim.wanted, &aim.observed, &aim.gone);
-    let acts = aim.acts.iter().cloned();
-    let mut steps: Vec<_> = changes
+fn steps(aim: &mut Aim) -> Vec<Step> {
+    let mut steps: Vec<_> = std::mem::take(&mut aim.changes)
         .into_iter()
-        .chain(acts)
         .filter(|drawn| !aim.is_blocked(&drawn.change))
         .map(|drawn| {
             let address = drawn.change.object().address();
@@ -358,19 +354,38 @@ impl Plan {
         self.counts.change =
             count(|change| matches!(change, Change::Update { .. } | Change::Act { .. }));
         self.counts.delete = count(|change| matches!(change, Change::Delete { .. }));
-        self.digest = self.compute_digest();
+        self.digest.clear();
+        self.digest = hash(self);
     }
 
     /// Returns the digest over everything else in the plan.
     pub fn compute_digest(&self) -> String {
-        let bare = Self {
+        hash(&Self {
             digest: String::new(),
             ..self.clone()
-        };
-        let text = serde_json::to_string(&bare).unwrap_or_default();
-        Sha256::digest(text)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        })
+    }
+}
+
+/// Returns the hash of a plan that has no digest yet.
+fn hash(bare: &Plan) -> String {
+    let mut hash = Hash(Sha256::new());
+    // A plan always serialises, and a hash takes in everything.
+    let _ = serde_json::to_writer(&mut hash, bare);
+    let bytes = hash.0.finalize();
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Takes text in as it is written: that of a large plan is never there as a whole.
+struct Hash(Sha256);
+
+impl std::io::Write for Hash {
+    fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
+        self.0.update(text);
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }

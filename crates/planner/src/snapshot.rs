@@ -179,24 +179,20 @@ impl Snapshot {
         if matching.adopts(desired) {
             reads.push(governed());
         }
-        let leaving = matching.leaving(desired, policy, self.taken);
-        reads.extend(
-            leaving
+        // A guest whose access ends may still have some; later, nothing is left to list.
+        let (blocked, enabled): (Vec<_>, Vec<_>) = matching
+            .leaving(desired, policy, self.taken)
+            .into_iter()
+            .partition(|user| user.account_enabled == Some(false));
+        reads.extend(enabled.into_iter().map(holds));
+        if !blocked.is_empty() {
+            let members: BTreeSet<_> = self.groups.members.values().flatten().collect();
+            let in_groups = blocked
                 .into_iter()
-                .filter(|user| self.may_lose(user))
-                .map(holds),
-        );
+                .filter(|user| members.contains(&user.id));
+            reads.extend(in_groups.map(holds));
+        }
         reads
-    }
-
-    /// Returns whether a guest whose access ends still has some: later, nothing is left to list.
-    fn may_lose(&self, user: &User) -> bool {
-        user.account_enabled != Some(false)
-            || self
-                .groups
-                .members
-                .values()
-                .any(|members| members.contains(&user.id))
     }
 
     /// Takes in an answer.
@@ -391,20 +387,7 @@ fn role_reads() -> [Read; 3] {
 
 /// Returns the reads of every user and group that files refer to: sponsors and owners.
 fn principals(desired: &Desired) -> Vec<Read> {
-    let sponsors = desired
-        .guests
-        .values()
-        .filter_map(|guest| guest.sponsors.as_ref())
-        .flatten();
-    let owners = desired
-        .groups
-        .values()
-        .filter_map(|group| group.owners.as_ref())
-        .flatten();
-    let names: BTreeSet<_> = sponsors
-        .chain(owners)
-        .map(|name| name.to_lowercase())
-        .collect();
+    let names = desired.principals();
     let (users, groups): (Vec<_>, Vec<_>) = names
         .iter()
         .map(String::as_str)

@@ -99,6 +99,20 @@ impl Stamp {
         Some(Self { owner, marks })
     }
 
+    /// Returns whose stamp a text is, if it is one: what is asked most often.
+    pub fn owner_in(text: Option<&str>) -> Option<&str> {
+        let mut words = text?.split_whitespace();
+        if words.next() != Some(WORD) {
+            return None;
+        }
+        let mut owner = None;
+        for word in words {
+            let (key, value) = word.split_once('=')?;
+            owner = Some(value).filter(|_| key == "owner").or(owner);
+        }
+        owner
+    }
+
     /// Returns the text of a mark.
     pub fn mark(&self, mark: Mark) -> Option<&str> {
         self.marks.get(mark.key()).map(String::as_str)
@@ -205,6 +219,19 @@ mod tests {
             panic!()
         };
         assert_eq!(stamp.to_string(), text);
+        for text in [
+            text,
+            "guestlist a=b",
+            "guestlist owner=a b",
+            "guestlist owner=a owner=b",
+            " x",
+        ] {
+            let read = match Stamp::read(Some(text)) {
+                Reading::Stamp(stamp) => Some(stamp.owner),
+                _ => None,
+            };
+            assert_eq!(Stamp::owner_in(Some(text)), read.as_deref(), "{text}");
+        }
         assert_eq!(
             Stamp::read(Some("cost centre 7")),
             Reading::Foreign("cost centre 7".into())

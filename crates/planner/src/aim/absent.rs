@@ -34,7 +34,7 @@ impl Aim {
         guest.invitation = Some(declared.invitation.clone());
         self.mail(declared, &declared.mail);
         self.want(
-            Object::Guest(guest),
+            Object::Guest(guest.into()),
             Because::written(&declared.origin),
             None,
         );

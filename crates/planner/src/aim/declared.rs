@@ -36,6 +36,7 @@ impl Aim {
                     }
                 }
             }
+            self.settle();
         }
     }
 
@@ -48,7 +49,7 @@ impl Aim {
     fn live(&mut self, world: World<'_>, declared: &Declared, user: &User) {
         let address = Address::guest(&declared.key);
         let observed = user.object(&declared.key, world.stamp());
-        self.see(Object::Guest(observed.clone()), Some(&user.id));
+        self.see(Object::Guest(observed.into()), Some(&user.id));
         self.managed += usize::from(is_ours(world, user));
         let stamp = match Self::take_on(world, declared, user) {
             Ok(stamp) => stamp,
@@ -176,7 +177,7 @@ impl Aim {
         }
         let mut guest = wanted(declared, clean.clone(), enabled);
         guest.clears = elsewhere(user, world.stamp());
-        self.want(Object::Guest(guest), because, counts);
+        self.want(Object::Guest(guest.into()), because, counts);
         self.ask(who, clean);
     }
 
@@ -289,10 +290,10 @@ impl Aim {
     ) {
         let change = Change::Act {
             action,
-            before: Object::Guest(before),
-            after: Object::Guest(after),
+            before: Object::Guest(before.into()),
+            after: Object::Guest(after.into()),
         };
-        self.acts.push(Drawn {
+        self.changes.push(Drawn {
             change,
             because,
             counts,
@@ -334,7 +335,7 @@ pub(super) fn taken_over(stamp: Stamp, world: World<'_>) -> Stamp {
 
 /// Returns whether an account carries our stamp already.
 pub(super) fn is_ours(world: World<'_>, user: &User) -> bool {
-    matches!(user.stamp(world.stamp()), Reading::Stamp(stamp) if stamp.owner == world.owner())
+    user.is_of(world.owner(), world.stamp())
 }
 
 /// Returns when the declared time ended, if it has.
@@ -358,9 +359,7 @@ pub(super) fn elsewhere(user: &User, attribute: &str) -> Option<String> {
     let others = user
         .attributes
         .iter()
-        .filter(|(name, _)| *name != attribute);
-    others
-        .into_iter()
-        .find(|(_, text)| matches!(Stamp::read(Some(text)), Reading::Stamp(_)))
-        .map(|(name, _)| name.clone())
+        .filter(|(name, _)| name.as_str() != attribute);
+    let mut stamped = others.filter(|(_, text)| Stamp::owner_in(Some(text)).is_some());
+    stamped.next().map(|(name, _)| name.clone())
 }

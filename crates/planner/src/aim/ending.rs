@@ -104,7 +104,7 @@ impl Aim {
                 let before = user.object(key, world.stamp());
                 let guest = marked(&before, &leaving);
                 let revoked = guest.over(&before);
-                self.want(Object::Guest(guest), because.clone(), None);
+                self.want(Object::Guest(guest.into()), because.clone(), None);
                 let revoke = Action::RevokeSessions;
                 self.act(revoke, revoked.clone(), revoked, because.clone(), None);
             }
@@ -141,7 +141,7 @@ impl Aim {
         };
         let revoked = guest.over(&before);
         let (because, counts) = (leaving.because.clone(), Some(leaving.first));
-        self.want(Object::Guest(guest), because.clone(), counts);
+        self.want(Object::Guest(guest.into()), because.clone(), counts);
         let revoke = Action::RevokeSessions;
         self.act(revoke, revoked.clone(), revoked, because, counts);
     }

@@ -16,7 +16,7 @@ impl Aim {
         let mut meant: BTreeMap<&str, &Declared> = BTreeMap::new();
         for declared in world.desired.groups.values() {
             let address = Address::group(&declared.name);
-            match world.snapshot.groups.find(declared, world.owner()) {
+            match world.known.groups.find(declared, world.owner()) {
                 Found::One(seen) => match meant.insert(&seen.id, declared) {
                     Some(other) => self.meant_twice(declared, other),
                     None => self.existing(world, declared, seen),
@@ -42,6 +42,7 @@ impl Aim {
                         .at(&declared.origin);
                 }
             }
+            self.settle();
         }
     }
 
@@ -78,7 +79,7 @@ impl Aim {
                 .at(&declared.origin);
         }
         self.want(
-            Object::Group(group),
+            Object::Group(group.into()),
             Because::written(&declared.origin),
             None,
         );
@@ -122,7 +123,7 @@ impl Aim {
                 .collect()
         });
         self.see(
-            Object::Group(seen.object(&declared.name, owners)),
+            Object::Group(seen.object(&declared.name, owners).into()),
             Some(&seen.id),
         );
         let object = Group {
@@ -133,7 +134,7 @@ impl Aim {
             mark: None,
         };
         self.want(
-            Object::Group(object),
+            Object::Group(object.into()),
             Because::written(&declared.origin),
             None,
         );
@@ -183,6 +184,9 @@ impl Aim {
     /// Returns the one name by which plans call a user or group, and binds it: so that two
     /// spellings of one person are one person.
     pub(super) fn principal_name(&mut self, world: World<'_>, id: &str) -> String {
+        if let Some(name) = self.names.get(id) {
+            return name.clone();
+        }
         let user = world
             .user(id)
             .map(|user| [user.label(), user.user_principal_name.to_lowercase()]);
@@ -203,37 +207,14 @@ impl Aim {
             .find(|name| is_free(name, self))
             .unwrap_or_else(|| id.to_owned());
         self.principals.insert(name.clone(), id.to_owned());
+        self.names.insert(id.to_owned(), name.clone());
         self.ids.bind(Address::principal(&name), id.to_owned());
         name
     }
 
     /// Finds the user or group that a name means.
     pub(super) fn resolve(&self, world: World<'_>, name: &str) -> Result<String, String> {
-        let wanted = name.to_lowercase();
-        let found: Vec<&str> = if name.contains('@') {
-            let named = |user: &&User| {
-                user.user_principal_name.to_lowercase() == wanted
-                    || user
-                        .mail
-                        .as_ref()
-                        .is_some_and(|mail| mail.to_lowercase() == wanted)
-            };
-            world
-                .snapshot
-                .users
-                .values()
-                .filter(named)
-                .map(|user| user.id.as_str())
-                .collect()
-        } else {
-            let named = world
-                .snapshot
-                .named_groups
-                .iter()
-                .filter(|(_, group)| group.to_lowercase() == wanted);
-            named.map(|(id, _)| id.as_str()).collect()
-        };
-        match found.as_slice() {
+        match world.known.named(name) {
             [id] => Ok((*id).to_owned()),
             [] => Err(format!("`{name}` is not in the tenant")),
             several => Err(format!(

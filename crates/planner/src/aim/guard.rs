@@ -4,9 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::World;
-use crate::address::ObjectId;
+use crate::domain::normal;
 use crate::kinds::group::seen::SeenGroup;
 use crate::kinds::guest::user::User;
+use crate::policy::Policy;
+use crate::snapshot::Snapshot;
 
 /// Roles that give no power over others. Every other role makes its holder privileged.
 /// Source: "Sensitive actions", user resource type, Graph v1.0.
@@ -51,77 +53,100 @@ impl Kept {
     }
 }
 
+/// From whom nothing is ever taken, found in one pass: it is asked for every guest.
+#[derive(Debug, Default)]
+pub(super) struct Guarded<'a> {
+    /// Whom `scope.protected` names.
+    protected: BTreeSet<&'a str>,
+    /// What makes somebody privileged.
+    powers: BTreeMap<&'a str, String>,
+    /// Whether it could be read who is privileged.
+    is_known: bool,
+    /// Whom `scope.protected` names although nobody in the tenant answers to that.
+    pub(super) nobody: Vec<&'a str>,
+}
+
+impl<'a> Guarded<'a> {
+    pub(super) fn new(policy: &'a Policy, snapshot: &'a Snapshot) -> Self {
+        let mut guarded = Self {
+            is_known: snapshot.knows_roles(),
+            ..Self::default()
+        };
+        if !policy.scope.protected.is_empty() {
+            guarded.protect(policy, snapshot);
+        }
+        guarded.empower(policy, snapshot);
+        guarded
+    }
+
+    fn protect(&mut self, policy: &'a Policy, snapshot: &'a Snapshot) {
+        let texts = &policy.scope.protected;
+        let wanted: BTreeSet<_> = texts.iter().map(|text| normal(text)).collect();
+        let mut answered = BTreeSet::new();
+        for user in snapshot.users.values() {
+            let names = user.names();
+            if !names.is_disjoint(&wanted) {
+                self.protected.insert(&user.id);
+                answered.extend(names);
+            }
+        }
+        let deleted = snapshot.deleted.values();
+        let deleted = deleted.filter(|user| !user.names().is_disjoint(&wanted));
+        self.protected.extend(deleted.map(|user| user.id.as_str()));
+        let nobody = texts
+            .iter()
+            .filter(|text| !answered.contains(&normal(text)));
+        self.nobody = nobody.map(String::as_str).collect();
+    }
+
+    fn empower(&mut self, policy: &'a Policy, snapshot: &'a Snapshot) {
+        let allowed = |name: &String| policy.requirements.privileged.contains(name);
+        for (principal, role) in &snapshot.role_assignments {
+            // Only a built-in role's name can be trusted: anyone may call a custom role anything.
+            let what = match snapshot.roles.get(role) {
+                Some(name) if HARMLESS.contains(&name.as_str()) || allowed(name) => continue,
+                Some(name) => name.clone(),
+                None => format!("role {role}"),
+            };
+            self.powers.entry(principal).or_insert(what);
+        }
+        let groups = &snapshot.groups;
+        let assignable = groups.groups.values().filter(|group| group.role_assignable);
+        for group in assignable.filter(|group| !may_be_given(policy, snapshot, group)) {
+            let holders = [groups.members.get(&group.id), groups.owners.get(&group.id)];
+            for id in holders.into_iter().flatten().flatten() {
+                let what = || format!("role-assignable group {}", group.display_name);
+                self.powers.entry(id).or_insert_with(what);
+            }
+        }
+    }
+}
+
 impl World<'_> {
     /// Returns why nothing may be taken from a user, if so.
     pub(super) fn kept(&self, user: &User) -> Option<Kept> {
-        if self
-            .policy
-            .scope
-            .protected
-            .iter()
-            .any(|text| user.is_named(text))
-        {
+        let guarded = &self.known.guarded;
+        if guarded.protected.contains(user.id.as_str()) {
             return Some(Kept::Protected);
         }
-        if let Some(what) = self.power(&user.id) {
-            return Some(Kept::Privileged(what));
+        if let Some(what) = guarded.powers.get(user.id.as_str()) {
+            return Some(Kept::Privileged(what.clone()));
         }
-        if !self.snapshot.knows_roles() {
+        if !guarded.is_known {
             return Some(Kept::Unknown);
         }
         user.restricted.then_some(Kept::Restricted)
     }
+}
 
-    /// Returns what makes somebody privileged, if anything does.
-    fn power(&self, id: &str) -> Option<String> {
-        let allowed = |name: &str| {
-            self.policy
-                .requirements
-                .privileged
-                .iter()
-                .any(|allowed| allowed == name)
-        };
-        for (principal, role) in &self.snapshot.role_assignments {
-            if principal != id {
-                continue;
-            }
-            // Only a built-in role's name can be trusted: anyone may call a custom role anything.
-            match self.snapshot.roles.get(role) {
-                Some(name) if HARMLESS.contains(&name.as_str()) || allowed(name) => {}
-                Some(name) => return Some(name.clone()),
-                None => return Some(format!("role {role}")),
-            }
-        }
-        let groups = &self.snapshot.groups;
-        for group in groups
-            .groups
-            .values()
-            .filter(|group| group.role_assignable && !self.may_be_given(group))
-        {
-            let among = |edges: &BTreeMap<ObjectId, BTreeSet<ObjectId>>| {
-                edges.get(&group.id).is_some_and(|ids| ids.contains(id))
-            };
-            if among(&groups.members) || among(&groups.owners) {
-                return Some(format!("role-assignable group {}", group.display_name));
-            }
-        }
-        None
-    }
-
-    /// Returns whether `requirements.privileged` names a role-assignable group. A name that several
-    /// of them have allows none: anyone who may make such a group could take the name.
-    pub(super) fn may_be_given(&self, group: &SeenGroup) -> bool {
-        let named = self
-            .policy
-            .requirements
-            .privileged
-            .contains(&group.display_name);
-        let twins = self
-            .snapshot
-            .groups
-            .groups
-            .values()
-            .filter(|other| other.role_assignable && other.display_name == group.display_name);
-        named && twins.count() == 1
-    }
+/// Returns whether `requirements.privileged` names a role-assignable group. A name that several of
+/// them have allows none: anyone who may make such a group could take the name.
+pub(super) fn may_be_given(policy: &Policy, snapshot: &Snapshot, group: &SeenGroup) -> bool {
+    let named = policy.requirements.privileged.contains(&group.display_name);
+    let twins = snapshot
+        .groups
+        .groups
+        .values()
+        .filter(|other| other.role_assignable && other.display_name == group.display_name);
+    named && twins.count() == 1
 }

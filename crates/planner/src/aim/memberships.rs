@@ -1,16 +1,19 @@
 //! Direct memberships of guests in declared groups. Memberships of people who are no guests are
 //! never looked at.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::mem::take;
 
 use super::declared::elsewhere;
+use super::guard::may_be_given;
 use super::{Aim, Fate, World};
-use crate::address::Address;
+use crate::address::{Address, ObjectId};
 use crate::diff::Gone;
+use crate::few::Few;
 use crate::kinds::group::seen::{Found, SeenGroup};
 use crate::kinds::group::written::{Declared, Undeclared};
-use crate::kinds::guest::user::User;
 use crate::kinds::guest::written::Granted;
+use crate::kinds::guest::{self, user::User};
 use crate::kinds::membership::Membership;
 use crate::kinds::{Kind, Object};
 use crate::matching::Match;
@@ -20,22 +23,34 @@ use crate::time::show;
 
 impl Aim {
     pub(super) fn memberships(&mut self, world: World<'_>) {
+        let (keys, fates) = (take(&mut self.keys), take(&mut self.fates));
+        let accounts = accounts(world, &keys, &fates);
+        let granted = granted(world, &fates);
         for group in world
             .desired
             .groups
             .values()
             .filter(|group| group.rule.is_none())
         {
-            let seen = match world.snapshot.groups.find(group, world.owner()) {
+            let seen = match world.known.groups.find(group, world.owner()) {
                 Found::One(seen) => Some(seen),
                 _ => None,
             };
-            if let Some(seen) = seen.filter(|_| !self.barred.contains(&Address::group(&group.name)))
-            {
-                self.members(world, group, seen);
+            let members = seen
+                .filter(|_| !self.barred.contains(&Address::group(&group.name)))
+                .and_then(|seen| world.snapshot.groups.members.get(&seen.id));
+            let members = members.into_iter().flatten();
+            let accounts = members.filter_map(|id| accounts.get(id.as_str()));
+            let stay = self.members(world, group, accounts);
+            self.unchanged += stay.len();
+            for (declared, granted) in granted.get(group.name.as_str()).into_iter().flatten() {
+                if !stay.contains(declared.key.as_str()) {
+                    self.grant(world, group, seen, declared, granted);
+                }
             }
-            self.grants(world, group, seen);
+            self.settle();
         }
+        (self.keys, self.fates) = (keys, fates);
     }
 
     /// Lists what a guest keeps whose access ends: groups that no file declares are nobody's here.
@@ -76,60 +91,48 @@ impl Aim {
         }
     }
 
-    /// Goes through the guests who are in the group.
-    fn members(&mut self, world: World<'_>, group: &Declared, seen: &SeenGroup) {
-        let members = world
-            .snapshot
-            .groups
-            .members
-            .get(&seen.id)
-            .into_iter()
-            .flatten();
-        for user in members
-            .filter_map(|id| world.user(id))
-            .filter(|user| user.is_guest())
-        {
-            match self.key_of(world, &user.id) {
-                Some(key) => self.member(world, group, user, &key),
-                None => self.stray(world, group, user),
+    /// Goes through the guests who are in the group. Returns those of ours who stay: a membership has
+    /// no properties, so nothing of it is left to compare.
+    fn members<'a>(
+        &mut self,
+        world: World<'_>,
+        group: &Declared,
+        accounts: impl Iterator<Item = &'a Account<'a>>,
+    ) -> HashSet<&'a str> {
+        let mut stay = HashSet::new();
+        for account in accounts {
+            match &account.ours {
+                Some(ours) if self.member(world, group, account.user, ours) => {
+                    stay.insert(ours.key);
+                }
+                Some(_) => {}
+                None => self.stray(world, group, account.user),
             }
         }
+        stay
     }
 
-    /// Returns the key of a guest whose access is ours to decide.
-    fn key_of(&self, world: World<'_>, id: &str) -> Option<String> {
-        let key = self
-            .keys
-            .get(id)
-            .filter(|key| self.fates.contains_key(*key))
-            .cloned();
-        key.filter(|key| !matches!(world.matching.of(key), Match::Blocked(_)))
-    }
-
-    /// A guest of ours in the group.
-    fn member(&mut self, world: World<'_>, group: &Declared, user: &User, key: &str) {
-        let Some(fate) = self.fates.get(key).cloned() else {
-            return;
+    /// A guest of ours in the group. Returns whether it stays.
+    fn member(&mut self, world: World<'_>, group: &Declared, user: &User, ours: &Ours<'_>) -> bool {
+        let exact = ours.fate.stranger && self.is_exact(world, group);
+        let Some(gone) = self.why_out(world, group, ours, exact) else {
+            return true;
         };
+        if let Some(kept) = world.kept(user) {
+            self.warn(
+                kept.code(),
+                &Address::guest(ours.key),
+                format!("{}: stays in group {}", kept.text(), group.name),
+            );
+            return true;
+        }
         let edge = Membership {
             group: group.name.clone(),
-            guest: key.to_owned(),
+            guest: ours.key.to_owned(),
         };
-        let address = edge.address();
-        self.see(Object::Membership(edge.clone()), None);
-        self.want(Object::Membership(edge), Because::rule("as it is"), None);
-        let exact = fate.stranger && self.is_exact(world, group);
-        let Some(gone) = self.why_out(world, group, key, &fate, exact) else {
-            return;
-        };
-        match world.kept(user) {
-            Some(kept) => drop(self.warn(
-                kept.code(),
-                &Address::guest(key),
-                format!("{}: stays in group {}", kept.text(), group.name),
-            )),
-            None => drop(self.gone.insert(address, gone)),
-        }
+        self.gone.insert(edge.address(), gone);
+        self.see(Object::Membership(edge), None);
+        false
     }
 
     /// Returns why a guest of ours has no place in the group, if so.
@@ -137,17 +140,17 @@ impl Aim {
         &mut self,
         world: World<'_>,
         group: &Declared,
-        key: &str,
-        fate: &Fate,
+        ours: &Ours<'_>,
         exact: bool,
     ) -> Option<Gone> {
+        let (key, fate) = (ours.key, ours.fate);
         if let Some(strip) = &fate.strip {
             return Some(strip.clone());
         }
         if exact {
             return Some(exactly(group));
         }
-        let declared = world.desired.guests.get(key)?;
+        let declared = ours.declared?;
         let Some(groups) = &declared.groups else {
             let text = format!(
                 "is in group {}, and its entry has no `groups:`: left alone",
@@ -208,7 +211,7 @@ impl Aim {
 
     /// Returns whether the group is ours to keep exact.
     fn is_exact(&self, world: World<'_>, group: &Declared) -> bool {
-        let found = world.snapshot.groups.find(group, world.owner());
+        let found = world.known.groups.find(group, world.owner());
         let ours = matches!(found, Found::One(seen) if seen.is_ours(world.owner(), &group.name))
             || group.adopt;
         group.guests == Undeclared::Exact && ours
@@ -224,53 +227,102 @@ impl Aim {
         }
     }
 
-    /// Gives declared guests the memberships they do not have.
-    fn grants(&mut self, world: World<'_>, group: &Declared, seen: Option<&SeenGroup>) {
-        for declared in world.desired.guests.values() {
-            let Some(granted) = declared
-                .groups
-                .as_ref()
-                .and_then(|groups| groups.get(&group.name))
-            else {
-                continue;
-            };
-            if !self.fates.get(&declared.key).is_some_and(|fate| fate.grant) {
-                continue;
+    /// Gives a declared guest a membership.
+    fn grant(
+        &mut self,
+        world: World<'_>,
+        group: &Declared,
+        seen: Option<&SeenGroup>,
+        declared: &guest::written::Declared,
+        granted: &Granted,
+    ) {
+        let edge = Membership {
+            group: group.name.clone(),
+            guest: declared.key.clone(),
+        };
+        let address = edge.address();
+        let is_member = self.observed.contains_key(&address);
+        if let Some(text) = ended(world, granted) {
+            if !is_member {
+                self.info(
+                    "membership-over",
+                    &Address::guest(&declared.key),
+                    format!("does not get group {}: {text}", group.name),
+                )
+                .at(&granted.origin);
             }
-            let edge = Membership {
-                group: group.name.clone(),
-                guest: declared.key.clone(),
-            };
-            let address = edge.address();
-            if let Some(text) = ended(world, granted) {
-                if !self.observed.contains_key(&address) {
-                    self.info(
-                        "membership-over",
-                        &Address::guest(&declared.key),
-                        format!("does not get group {}: {text}", group.name),
-                    )
-                    .at(&granted.origin);
-                }
-                continue;
-            }
-            let powerful =
-                seen.is_some_and(|seen| seen.role_assignable && !world.may_be_given(seen));
-            if powerful && !self.observed.contains_key(&address) {
-                let text = format!(
-                    "group {} can hold directory roles, and `requirements.privileged` does not name it",
-                    group.name
-                );
-                self.block("privileged-group", &address, text)
-                    .at(&granted.origin);
-                continue;
-            }
-            self.want(
-                Object::Membership(edge),
-                Because::written(&granted.origin),
-                None,
+            return;
+        }
+        let powerful = seen.is_some_and(|seen| {
+            seen.role_assignable && !may_be_given(world.policy, world.snapshot, seen)
+        });
+        if powerful && !is_member {
+            let text = format!(
+                "group {} can hold directory roles, and `requirements.privileged` does not name it",
+                group.name
             );
+            self.block("privileged-group", &address, text)
+                .at(&granted.origin);
+            return;
+        }
+        let because = Because::written(&granted.origin);
+        self.want(Object::Membership(edge), because, None);
+    }
+}
+
+/// A guest of the tenant.
+struct Account<'a> {
+    user: &'a User,
+    ours: Option<Ours<'a>>,
+}
+
+/// What becomes of a guest whose access is ours to decide.
+struct Ours<'a> {
+    key: &'a str,
+    fate: &'a Fate,
+    declared: Option<&'a guest::written::Declared>,
+}
+
+/// Guests by id. There are far more memberships than guests: each is looked up here only.
+type Accounts<'a> = HashMap<&'a str, Account<'a>>;
+
+fn accounts<'a>(
+    world: World<'a>,
+    keys: &'a HashMap<ObjectId, String>,
+    fates: &'a HashMap<String, Fate>,
+) -> Accounts<'a> {
+    let ours = |id: &str| {
+        let key = keys.get(id)?;
+        let fate = fates.get(key)?;
+        let declared = world.desired.guests.get(key);
+        let is_blocked = matches!(world.matching.of(key), Match::Blocked(_));
+        (!is_blocked).then_some(Ours {
+            key,
+            fate,
+            declared,
+        })
+    };
+    let guests = world.snapshot.users.values().filter(|user| user.is_guest());
+    guests
+        .map(|user| {
+            let ours = ours(&user.id);
+            (user.id.as_str(), Account { user, ours })
+        })
+        .collect()
+}
+
+/// To whom each group is granted who may be given anything.
+type Grants<'a> = BTreeMap<&'a str, Vec<(&'a guest::written::Declared, &'a Granted)>>;
+
+fn granted<'a>(world: World<'a>, fates: &HashMap<String, Fate>) -> Grants<'a> {
+    let mut granted = Grants::new();
+    let guests = world.desired.guests.values();
+    for declared in guests.filter(|guest| fates.get(&guest.key).is_some_and(|fate| fate.grant)) {
+        for (group, how) in declared.groups.iter().flat_map(Few::iter) {
+            granted.entry(group).or_default().push((declared, how));
         }
     }
+    granted
 }
 
 fn exactly(group: &Declared) -> Gone {

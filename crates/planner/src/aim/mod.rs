@@ -2,14 +2,15 @@
 //! All that decides is here; the diff that follows only compares. What must not be touched is
 //! copied to what is wanted, or never looked at.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use self::guard::Kept;
+use self::known::Known;
 use crate::address::{Address, Ids, ObjectId};
-use crate::diff::{Drawn, Gone, Wanted};
+use crate::diff::{Drawn, Gone, Wanted, diff};
 use crate::finding::{Finding, Severity};
 use crate::kinds::guest::user::User;
 use crate::kinds::guest::written::Declared;
@@ -26,6 +27,7 @@ mod declared;
 mod ending;
 mod groups;
 mod guard;
+mod known;
 mod memberships;
 mod sponsors;
 mod undeclared;
@@ -33,14 +35,14 @@ mod undeclared;
 /// What should be, what is, and what a person should know.
 #[derive(Debug, Default)]
 pub(crate) struct Aim {
-    /// What should be there.
-    pub(crate) wanted: BTreeMap<Address, Wanted>,
+    /// What should be there; this and the next two until they are compared.
+    wanted: BTreeMap<Address, Wanted>,
     /// What is there and may be managed.
-    pub(crate) observed: BTreeMap<Address, Object>,
+    observed: BTreeMap<Address, Object>,
     /// What should go, and why.
-    pub(crate) gone: BTreeMap<Address, Gone>,
-    /// What should happen that is no difference of properties.
-    pub(crate) acts: Vec<Drawn>,
+    gone: BTreeMap<Address, Gone>,
+    /// What should change.
+    pub(crate) changes: Vec<Drawn>,
     /// What else people should know about a step.
     pub(crate) notes: BTreeMap<Address, Vec<String>>,
     /// What people should know.
@@ -59,9 +61,11 @@ pub(crate) struct Aim {
     barred: BTreeSet<Address>,
     /// The account behind each name by which plans call a user or group.
     principals: BTreeMap<String, ObjectId>,
-    fates: BTreeMap<String, Fate>,
+    /// The one name by which plans call each account or group that was asked for.
+    names: HashMap<ObjectId, String>,
+    fates: HashMap<String, Fate>,
     /// The key of each account whose fate is decided.
-    keys: BTreeMap<ObjectId, String>,
+    keys: HashMap<ObjectId, String>,
 }
 
 /// What becomes of a guest, for whoever decides about the guest's access.
@@ -84,6 +88,7 @@ struct World<'a> {
     policy: &'a Policy,
     snapshot: &'a Snapshot,
     matching: &'a Matching<'a>,
+    known: &'a Known<'a>,
     request: &'a Request,
     now: Timestamp,
 }
@@ -119,11 +124,13 @@ impl<'a> World<'a> {
 /// Decides what should be.
 pub(crate) fn aim(config: &Config, snapshot: &Snapshot, now: Timestamp, request: &Request) -> Aim {
     let matching = Matching::new(snapshot, &config.desired, &config.policy);
+    let known = Known::new(&config.desired, &config.policy, snapshot);
     let world = World {
         desired: &config.desired,
         policy: &config.policy,
         snapshot,
         matching: &matching,
+        known: &known,
         request,
         now,
     };
@@ -136,7 +143,6 @@ pub(crate) fn aim(config: &Config, snapshot: &Snapshot, now: Timestamp, request:
     aim.memberships(world);
     aim.kept_memberships(world);
     aim.unread();
-    aim.count();
     aim
 }
 
@@ -241,22 +247,13 @@ impl Aim {
                 "the tenant names no domains of its own",
             );
         }
-        for text in &world.policy.scope.protected {
-            if !world
-                .snapshot
-                .users
-                .values()
-                .any(|user| user.is_named(text))
-            {
-                self.find(
-                    Severity::Info,
-                    "protects-nobody",
-                    None,
-                    format!(
-                        "`scope.protected` names {text}, and nobody in the tenant answers to that"
-                    ),
-                );
-            }
+        for text in &world.known.guarded.nobody {
+            self.find(
+                Severity::Info,
+                "protects-nobody",
+                None,
+                format!("`scope.protected` names {text}, and nobody in the tenant answers to that"),
+            );
         }
         if world.snapshot.lacks_governed() {
             let text = "it could not be read which guests entitlement management governs: it may delete one that is taken on";
@@ -293,15 +290,14 @@ impl Aim {
         }
     }
 
-    /// Counts what stays as it is.
-    fn count(&mut self) {
-        let stays = |(address, wanted): &(&Address, &Wanted)| {
-            self.observed
-                .get(*address)
-                .is_some_and(|before| wanted.object.over(before) == *before)
-                && !self.gone.contains_key(*address)
-        };
-        self.unchanged = self.wanted.iter().filter(stays).count();
+    /// Compares what was aimed at so far with what is there. Called after each guest and each group:
+    /// most of a tenant stays as it is, and nothing of that is kept.
+    fn settle(&mut self) {
+        let wanted = std::mem::take(&mut self.wanted);
+        let observed = std::mem::take(&mut self.observed);
+        let difference = diff(wanted, observed, std::mem::take(&mut self.gone));
+        self.changes.extend(difference.changes);
+        self.unchanged += difference.unchanged;
     }
 }
 

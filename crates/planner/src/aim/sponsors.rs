@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Aim, World};
+use super::{Aim, Fate, World};
 use crate::address::Address;
 use crate::diff::Gone;
 use crate::kinds::guest::written::Declared;
@@ -13,63 +13,64 @@ use crate::plan::Because;
 impl Aim {
     pub(super) fn sponsors(&mut self, world: World<'_>) {
         for declared in world.desired.guests.values() {
-            let Some(fate) = self
-                .fates
-                .get(&declared.key)
-                .filter(|fate| fate.grant)
-                .cloned()
-            else {
-                continue;
-            };
-            let Some(names) = &declared.sponsors else {
-                continue;
-            };
-            let resolved = self.resolved(world, declared, names);
-            let seen = fate
-                .id
-                .and_then(|id| world.user(&id))
-                .and_then(|user| user.sponsors.clone());
-            for id in seen.iter().flatten() {
-                let sponsor = self.principal_name(world, id);
-                self.see(
-                    Object::Sponsor(Sponsor {
-                        guest: declared.key.clone(),
-                        sponsor,
-                    }),
-                    None,
-                );
+            let fate = self.fates.get(&declared.key).filter(|fate| fate.grant);
+            if let (Some(fate), Some(names)) = (fate.cloned(), &declared.sponsors) {
+                self.vouched(world, declared, names, fate);
+                self.settle();
             }
-            let because = Because::written(&declared.origin);
-            for name in resolved.iter().flatten() {
-                let sponsor = Sponsor {
+        }
+    }
+
+    /// Compares the sponsors of one guest.
+    fn vouched(
+        &mut self,
+        world: World<'_>,
+        declared: &Declared,
+        names: &BTreeSet<String>,
+        fate: Fate,
+    ) {
+        let resolved = self.resolved(world, declared, names);
+        let seen = fate
+            .id
+            .and_then(|id| world.user(&id))
+            .and_then(|user| user.sponsors.clone());
+        for id in seen.iter().flatten() {
+            let sponsor = self.principal_name(world, id);
+            self.see(
+                Object::Sponsor(Sponsor {
                     guest: declared.key.clone(),
-                    sponsor: name.clone(),
-                };
-                self.want(Object::Sponsor(sponsor), because.clone(), None);
-            }
-            // While a declared name leads nowhere, nobody is known to be superfluous.
-            let (Some(resolved), Some(seen)) = (resolved, seen) else {
-                continue;
+                    sponsor,
+                }),
+                None,
+            );
+        }
+        let because = Because::written(&declared.origin);
+        for name in resolved.iter().flatten() {
+            let sponsor = Sponsor {
+                guest: declared.key.clone(),
+                sponsor: name.clone(),
             };
-            for id in seen {
-                let name = self.principal_name(world, &id);
-                if !resolved.contains(&name) {
-                    let address = Sponsor {
-                        guest: declared.key.clone(),
-                        sponsor: name,
-                    }
-                    .address();
-                    self.gone.insert(
-                        address,
-                        Gone {
-                            because: Because::at(
-                                "not among the declared sponsors",
-                                &declared.origin,
-                            ),
-                            counts: None,
-                        },
-                    );
+            self.want(Object::Sponsor(sponsor), because.clone(), None);
+        }
+        // While a declared name leads nowhere, nobody is known to be superfluous.
+        let (Some(resolved), Some(seen)) = (resolved, seen) else {
+            return;
+        };
+        for id in seen {
+            let name = self.principal_name(world, &id);
+            if !resolved.contains(&name) {
+                let address = Sponsor {
+                    guest: declared.key.clone(),
+                    sponsor: name,
                 }
+                .address();
+                self.gone.insert(
+                    address,
+                    Gone {
+                        because: Because::at("not among the declared sponsors", &declared.origin),
+                        counts: None,
+                    },
+                );
             }
         }
     }

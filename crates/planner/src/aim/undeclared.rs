@@ -53,6 +53,7 @@ impl Aim {
                 // Another repository's guest, or other text where our stamp would be: not ours.
                 _ => self.not_ours += 1,
             }
+            self.settle();
         }
     }
 
@@ -113,9 +114,9 @@ impl Aim {
             return;
         }
         let before = user.object(key, world.stamp());
-        self.see(Object::Guest(before.clone()), Some(&user.id));
+        self.see(Object::Guest(before.clone().into()), Some(&user.id));
         // What is seen and not wanted elsewhere is wanted as it is.
-        self.want(Object::Guest(before), Because::rule(text), None);
+        self.want(Object::Guest(before.into()), Because::rule(text), None);
         let stranger = reason == "scope";
         self.decide(
             key,

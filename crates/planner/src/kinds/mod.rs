@@ -189,14 +189,15 @@ impl<T> Change<T> {
     }
 }
 
-/// Writes the enum over all kinds and hands every call on to the kind it concerns.
+/// Writes the enum over all kinds and hands every call on to the kind it concerns. Most objects are
+/// edges: what is larger than they are is held in a box.
 macro_rules! kinds {
-    ($($variant:ident = $type:ty;)*) => {
+    ($($variant:ident($held:ty) = $type:ty;)*) => {
         /// An object of any kind.
         #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
         #[serde(tag = "kind", rename_all = "camelCase")]
         pub enum Object {
-            $(#[doc = concat!("See [`", stringify!($type), "`].")] $variant($type),)*
+            $(#[doc = concat!("See [`", stringify!($type), "`].")] $variant($held),)*
         }
 
         impl Object {
@@ -230,7 +231,7 @@ macro_rules! kinds {
             #[must_use]
             pub fn over(&self, observed: &Self) -> Self {
                 match (self, observed) {
-                    $((Self::$variant(object), Self::$variant(observed)) => Self::$variant(object.over(observed)),)*
+                    $((Self::$variant(object), Self::$variant(observed)) => Self::$variant(object.over(observed).into()),)*
                     _ => self.clone(),
                 }
             }
@@ -239,7 +240,7 @@ macro_rules! kinds {
         impl Change<Object> {
             /// Returns the place of the change in a plan.
             pub fn stage(&self) -> Stage {
-                $(if let Some(change) = self.as_ref().map(|o| match o { Object::$variant(o) => Some(o), _ => None }) {
+                $(if let Some(change) = self.as_ref().map(|o| match o { Object::$variant(o) => Some::<&$type>(o), _ => None }) {
                     return <$type>::stage(&change);
                 })*
                 Stage::Hold
@@ -247,7 +248,7 @@ macro_rules! kinds {
 
             /// Returns the least application permissions that the change needs.
             pub fn permissions(&self) -> &'static [&'static str] {
-                $(if let Some(change) = self.as_ref().map(|o| match o { Object::$variant(o) => Some(o), _ => None }) {
+                $(if let Some(change) = self.as_ref().map(|o| match o { Object::$variant(o) => Some::<&$type>(o), _ => None }) {
                     return <$type>::permissions(&change);
                 })*
                 &[]
@@ -255,7 +256,7 @@ macro_rules! kinds {
 
             /// Returns the requests that bring the change about, in order.
             pub fn writes(&self, cx: &Cx<'_>) -> Vec<Request> {
-                $(if let Some(change) = self.as_ref().map(|o| match o { Object::$variant(o) => Some(o), _ => None }) {
+                $(if let Some(change) = self.as_ref().map(|o| match o { Object::$variant(o) => Some::<&$type>(o), _ => None }) {
                     return <$type>::writes(&change, cx);
                 })*
                 Vec::new()
@@ -265,10 +266,10 @@ macro_rules! kinds {
 }
 
 kinds! {
-    Group = group::Group;
-    Guest = guest::Guest;
-    Sponsor = sponsor::Sponsor;
-    Membership = membership::Membership;
+    Group(Box<group::Group>) = group::Group;
+    Guest(Box<guest::Guest>) = guest::Guest;
+    Sponsor(sponsor::Sponsor) = sponsor::Sponsor;
+    Membership(membership::Membership) = membership::Membership;
 }
 
 /// A property that a change touches, from what to what. `None` is nothing or not set.

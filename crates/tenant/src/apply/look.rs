@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use guestlist_planner::address::Address;
-use guestlist_planner::kinds::guest::Guest;
 use guestlist_planner::kinds::guest::user::{self, User};
 use guestlist_planner::kinds::{Action, Change, Object};
 use guestlist_planner::request::{Answer, Read};
@@ -107,7 +106,7 @@ impl Run<'_> {
             return None;
         };
         let now = user.object(&before.key, &self.options.stamp);
-        (now != *before)
+        (now != **before)
             .then(|| "someone else changed the account since the plan was made".to_owned())
     }
 
@@ -140,7 +139,7 @@ impl Run<'_> {
                     Object::Guest(guest) => Some(guest),
                     _ => None,
                 });
-        let spellings: BTreeSet<_> = guests.flat_map(Guest::spellings).collect();
+        let spellings: BTreeSet<_> = guests.flat_map(|guest| guest.spellings()).collect();
         let mut reads = user::lookups(spellings.iter().map(String::as_str));
         reads.push(user::deleted());
         let found = self.users(reads).await?;

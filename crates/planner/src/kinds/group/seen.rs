@@ -159,35 +159,60 @@ pub enum Found<'a> {
     Many(Vec<&'a SeenGroup>),
 }
 
-impl SeenGroups {
+/// The groups of a tenant by what tells one from another, to find many of them.
+#[derive(Debug)]
+pub struct Lookup<'a> {
+    by_id: &'a BTreeMap<ObjectId, SeenGroup>,
+    by_mark: BTreeMap<&'a str, Vec<&'a SeenGroup>>,
+    /// By display name in lower case.
+    by_name: BTreeMap<String, Vec<&'a SeenGroup>>,
+}
+
+impl<'a> Lookup<'a> {
     /// Returns the group that a declaration means: by id, else ours by its mark, else by name and
     /// nickname.
-    pub fn find(&self, declared: &Declared, owner: &str) -> Found<'_> {
+    pub fn find(&self, declared: &Declared, owner: &str) -> Found<'a> {
         if let Some(id) = &declared.id {
-            return self.groups.get(id).map_or(Found::None, Found::One);
+            return self.by_id.get(id).map_or(Found::None, Found::One);
         }
-        let ours: Vec<_> = self
-            .groups
-            .values()
-            .filter(|group| group.is_ours(owner, &declared.name))
-            .collect();
-        let named = |group: &&SeenGroup| {
-            let nickname = declared
-                .mail_nickname
-                .as_ref()
-                .is_none_or(|name| Some(name) == group.mail_nickname.as_ref());
-            group.display_name.to_lowercase() == declared.name.to_lowercase() && nickname
+        let ours = self.by_mark.get(mark(owner, &declared.name).as_str());
+        let named = || {
+            let named = self.by_name.get(&declared.name.to_lowercase());
+            let nickname = declared.mail_nickname.as_ref();
+            named
+                .into_iter()
+                .flatten()
+                .copied()
+                .filter(|group| nickname.is_none() || nickname == group.mail_nickname.as_ref())
+                .collect()
         };
-        let found = if ours.is_empty() {
-            self.groups.values().filter(named).collect()
-        } else {
-            ours
-        };
+        let found = ours.cloned().unwrap_or_else(named);
         match found.as_slice() {
             [] => Found::None,
             [one] => Found::One(one),
             _ => Found::Many(found),
         }
+    }
+}
+
+impl SeenGroups {
+    /// Returns the groups by what tells one from another.
+    pub fn lookup(&self) -> Lookup<'_> {
+        let mut lookup = Lookup {
+            by_id: &self.groups,
+            by_mark: BTreeMap::new(),
+            by_name: BTreeMap::new(),
+        };
+        for group in self.groups.values() {
+            let name = group.display_name.to_lowercase();
+            lookup.by_name.entry(name).or_default().push(group);
+            let marks =
+                BTreeSet::from([group.unique_name.as_deref(), group.described_as.as_deref()]);
+            for mark in marks.into_iter().flatten() {
+                lookup.by_mark.entry(mark).or_default().push(group);
+            }
+        }
+        lookup
     }
 
     /// Returns the reads that are still wanted.
@@ -213,8 +238,9 @@ impl SeenGroups {
         if !reads.iter().all(done) {
             return reads;
         }
+        let lookup = self.lookup();
         for group in desired.groups.values() {
-            match self.find(group, owner) {
+            match lookup.find(group, owner) {
                 // Someone may have renamed the group that we made: look for its mark.
                 Found::None | Found::Many(_) if group.id.is_none() => {
                     let key = encode(&format!("'{}'", mark(owner, &group.name)));

@@ -1,69 +1,23 @@
 //! A guest's account: what of it we manage, and which requests change it. `written` is what
 //! people write about guests, `user` what the tenant says of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use self::profile::Profile;
 use super::{Action, Change, Cx, Kind, Stage};
 use crate::address::{Address, ObjectId};
 use crate::request::{Read, Request};
 use crate::stamp::{Mark, Stamp};
 
+pub mod profile;
 pub mod user;
 pub mod written;
 
 /// Where an invitation leads when the file does not say.
 const REDIRECT: &str = "https://myapps.microsoft.com";
-
-/// A profile property that files may set.
-#[derive(Clone, Copy, Debug)]
-pub struct Property {
-    /// Graph's name, which is also the key in files.
-    pub name: &'static str,
-    /// The most characters that Graph takes. Source: "user resource type", Graph v1.0.
-    pub max: usize,
-    /// Whether `null` may clear it.
-    pub clearable: bool,
-}
-
-const fn property(name: &'static str, max: usize) -> Property {
-    Property {
-        name,
-        max,
-        clearable: true,
-    }
-}
-
-/// Every profile property that files may set, in the order of a business card.
-pub const PROFILE: &[Property] = &[
-    Property {
-        name: "displayName",
-        max: 256,
-        clearable: false,
-    },
-    property("givenName", 64),
-    property("surname", 64),
-    property("companyName", 64),
-    property("department", 64),
-    property("jobTitle", 128),
-    property("officeLocation", 128),
-    property("streetAddress", 1024),
-    property("postalCode", 40),
-    property("city", 128),
-    property("state", 128),
-    property("country", 128),
-    property("mobilePhone", 64),
-    property("employeeId", 16),
-    property("employeeType", 128),
-    property("preferredLanguage", 64),
-    Property {
-        name: "usageLocation",
-        max: 2,
-        clearable: false,
-    },
-];
 
 /// A guest's account, as far as it is managed. What is `None` or missing is left alone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,9 +28,9 @@ pub struct Guest {
     pub key: String,
     /// The address, as written or observed.
     pub mail: Option<String>,
-    /// Profile properties by Graph's names; `None` is empty.
+    /// Profile properties; `None` is empty.
     #[serde(flatten)]
-    pub profile: BTreeMap<String, Option<String>>,
+    pub profile: Profile,
     /// Whether sign-in is possible.
     pub account_enabled: Option<bool>,
     /// Whether the invitation was redeemed. Read and never written; a change of it meanwhile
@@ -184,9 +138,9 @@ impl Guest {
     /// Returns the properties that differ from `before`, as a PATCH body; nothing if none does.
     fn difference(&self, before: Option<&Self>, cx: &Cx<'_>) -> Option<Value> {
         let mut body = Map::new();
-        for (name, value) in &self.profile {
+        for (name, value) in self.profile.iter() {
             if before.and_then(|before| before.profile.get(name)) != Some(value) {
-                body.insert(name.clone(), json!(value));
+                body.insert(<&str>::from(*name).to_owned(), json!(value));
             }
         }
         if before.is_some_and(|before| before.mail != self.mail) {
@@ -289,7 +243,9 @@ impl Kind for Guest {
 
     fn over(&self, observed: &Self) -> Self {
         let mut profile = observed.profile.clone();
-        profile.extend(self.profile.clone());
+        for (name, value) in self.profile.iter() {
+            profile.insert(*name, value.clone());
+        }
         Self {
             key: self.key.clone(),
             mail: observed.mail.clone(),
@@ -353,7 +309,7 @@ impl Kind for Guest {
                 let mut fresh = (*after).clone();
                 fresh
                     .profile
-                    .retain(|name, value| name == "displayName" || value.is_none());
+                    .retain(|name, value| <&str>::from(*name) == "displayName" || value.is_none());
                 fresh.account_enabled = Some(true);
                 fresh.stamp = None;
                 std::iter::once(invite)

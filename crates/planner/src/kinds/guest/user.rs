@@ -1,15 +1,17 @@
 //! A user as the tenant has it: a guest, or anyone else who could be mistaken for one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
 
-use super::{Guest, PROFILE};
+use super::Guest;
+use super::profile::{PROFILE, Profile};
 use crate::address::ObjectId;
 use crate::domain::normal;
+use crate::few::Few;
 use crate::request::{Read, encode, literal};
 use crate::snapshot::Topic;
 use crate::stamp::{Reading, Stamp};
@@ -39,7 +41,7 @@ pub struct User {
     /// The address.
     pub mail: Option<String>,
     /// Further addresses, `proxyAddresses` without their prefix and invited identities included.
-    pub other_addresses: BTreeSet<String>,
+    pub other_addresses: Vec<String>,
     /// `Guest` or `Member`.
     pub user_type: Option<String>,
     /// How the account came about; `LocalAccount` is a B2C customer.
@@ -60,12 +62,12 @@ pub struct User {
     pub synced: bool,
     /// Whether it is in a restricted management administrative unit: it refuses applications.
     pub restricted: bool,
-    /// Profile properties by Graph's names.
-    pub profile: BTreeMap<String, Option<String>>,
+    /// Profile properties, those that hold something.
+    pub profile: Profile,
     /// `extensionAttribute1` to `15`, those that hold something.
-    pub attributes: BTreeMap<String, String>,
+    pub attributes: Few<String, String>,
     /// Who vouches, if that was read.
-    pub sponsors: Option<BTreeSet<ObjectId>>,
+    pub sponsors: Option<Vec<ObjectId>>,
 }
 
 /// Returns a text property; an empty one is none.
@@ -124,7 +126,7 @@ impl User {
         });
         let sponsors = match item.get("sponsors") {
             None | Some(Value::Null) => None,
-            Some(Value::Array(sponsors)) => Some(ids(sponsors)?),
+            Some(Value::Array(sponsors)) => Some(ids(sponsors)?.into_iter().collect()),
             Some(_) => return Err(DecodeError::Type("sponsors")),
         };
         Ok(Self {
@@ -144,7 +146,7 @@ impl User {
             restricted: flag(item, "isManagementRestricted")?.unwrap_or_default(),
             profile: PROFILE
                 .iter()
-                .map(|property| (property.name.to_owned(), text(item, property.name)))
+                .filter_map(|property| Some((property.into(), Some(text(item, property.name)?))))
                 .collect(),
             attributes: attributes.collect(),
             sponsors,
@@ -193,17 +195,14 @@ impl User {
             .contains(EXTERNAL)
     }
 
-    /// Returns whether this is whom `scope.protected` means: by any address or name, old or new, or
-    /// by id. Naming too many is better than missing one.
-    pub fn is_named(&self, text: &str) -> bool {
-        let wanted = normal(text);
-        let names = [
-            Some(self.id.clone()),
-            Some(self.user_principal_name.clone()),
-            external_name(self.sign_in_name()),
-        ];
-        self.addresses().contains(&wanted)
-            || names.iter().flatten().any(|name| normal(name) == wanted)
+    /// Returns every name, as it is compared, by which `scope.protected` may mean this user: any
+    /// address or name, old or new, or the id. Naming too many is better than missing one.
+    pub fn names(&self) -> BTreeSet<String> {
+        let mut all = self.addresses();
+        all.insert(normal(&self.id));
+        all.insert(normal(&self.user_principal_name));
+        all.extend(external_name(self.sign_in_name()).map(|name| normal(&name)));
+        all
     }
 
     /// Returns the sign-in name; a deleted user's carries the id in front of it.
@@ -219,6 +218,11 @@ impl User {
         Stamp::read(self.attributes.get(attribute).map(String::as_str))
     }
 
+    /// Returns whether the account carries the stamp of an owner.
+    pub fn is_of(&self, owner: &str, attribute: &str) -> bool {
+        Stamp::owner_in(self.attributes.get(attribute).map(String::as_str)) == Some(owner)
+    }
+
     /// Returns the account as far as it is managed, under `key`.
     pub fn object(&self, key: &str, attribute: &str) -> Guest {
         let stamp = match self.stamp(attribute) {
@@ -228,7 +232,15 @@ impl User {
         Guest {
             key: key.to_owned(),
             mail: self.mail.clone(),
-            profile: self.profile.clone(),
+            profile: PROFILE
+                .iter()
+                .map(|property| {
+                    (
+                        property.into(),
+                        self.profile.get(property.name).cloned().flatten(),
+                    )
+                })
+                .collect(),
             account_enabled: self.account_enabled,
             external_user_state: self.external_user_state.clone(),
             stamp,
@@ -251,7 +263,7 @@ impl User {
 }
 
 /// Collects `otherMails`, `proxyAddresses` and the addresses among `identities`.
-fn other_addresses(item: &Value) -> BTreeSet<String> {
+fn other_addresses(item: &Value) -> Vec<String> {
     let list = |name: &str| item[name].as_array().into_iter().flatten();
     let others = list("otherMails").filter_map(Value::as_str);
     let proxies = list("proxyAddresses")
@@ -264,9 +276,8 @@ fn other_addresses(item: &Value) -> BTreeSet<String> {
         list("identities").filter(|identity| identity["signInType"] != "userPrincipalName");
     let identities = identities.filter_map(|identity| identity["issuerAssignedId"].as_str());
     let all = others.chain(proxies).chain(identities);
-    all.filter(|address| address.contains('@'))
-        .map(str::to_owned)
-        .collect()
+    let all: BTreeSet<_> = all.filter(|address| address.contains('@')).collect();
+    all.into_iter().map(str::to_owned).collect()
 }
 
 /// Returns the address in a name such as `ada_contoso.example#EXT#@fabrikam.example`. A domain has

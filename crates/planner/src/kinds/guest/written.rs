@@ -6,8 +6,10 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Deserializer, de};
 
-use super::{Invitation, PROFILE, Property};
+use super::Invitation;
+use super::profile::{PROFILE, Profile, Property};
 use crate::domain;
+use crate::few::Few;
 use crate::load::{Checker, Origin};
 use crate::policy::{self, Permission, Policy, Repoint};
 use crate::time::{Until, days_after};
@@ -27,8 +29,8 @@ pub struct Declared {
     pub key: String,
     /// The address as written.
     pub mail: String,
-    /// Profile properties by Graph's names; `None` clears.
-    pub profile: BTreeMap<String, Option<String>>,
+    /// Profile properties; `None` clears.
+    pub profile: Profile,
     /// Who vouches, if that is managed.
     pub sponsors: Option<BTreeSet<String>>,
     /// Why the guest is here.
@@ -36,7 +38,7 @@ pub struct Declared {
     /// When the guest's time is over.
     pub expires: Option<Until>,
     /// Memberships by group, if they are managed.
-    pub groups: Option<BTreeMap<String, Granted>>,
+    pub groups: Option<Few<String, Granted>>,
     /// What an invitation says.
     pub invitation: Invitation,
     /// The address under which the same person was known before, in lower case.
@@ -131,7 +133,7 @@ struct WrittenInvitation {
 }
 
 impl Declared {
-    /// Reads one entry of `guests:` and reports every mistake in it.
+    /// Reads one entry of `guests:` and reports every mistake in it. Takes the profile out of it.
     pub fn read(node: &Node, check: &mut Checker<'_>) -> Option<Self> {
         check.later(node, LATER);
         check.later_at(node, &["invitation".into(), "from".into()]);
@@ -289,14 +291,14 @@ static OTHERS: LazyLock<Vec<&str>> = LazyLock::new(|| {
 });
 
 /// Returns the profile properties of an entry.
-fn profile(node: &Node, check: &mut Checker<'_>) -> BTreeMap<String, Option<String>> {
-    let mut profile = BTreeMap::new();
+fn profile(node: &Node, check: &mut Checker<'_>) -> Profile {
+    let mut profile = Profile::default();
     for (key, value) in node.entries() {
         let Some(property) = PROFILE.iter().find(|property| property.name == key.name) else {
             continue;
         };
         match property_value(property, value) {
-            Ok(text) => drop(profile.insert(key.name.clone(), text)),
+            Ok(text) => profile.insert(property.into(), text),
             Err(message) => check.place(key.place, message),
         }
     }
@@ -338,7 +340,7 @@ fn memberships(
     groups: Vec<WrittenGroup>,
     node: &Node,
     check: &mut Checker<'_>,
-) -> BTreeMap<String, Granted> {
+) -> Few<String, Granted> {
     let mut granted = BTreeMap::new();
     for (index, group) in groups.into_iter().enumerate() {
         let path: [Step; 2] = ["groups".into(), index.into()];
@@ -360,7 +362,7 @@ fn memberships(
             );
         }
     }
-    granted
+    granted.into_iter().collect()
 }
 
 fn sponsors(names: Vec<String>, node: &Node, check: &mut Checker<'_>) -> BTreeSet<String> {
@@ -436,10 +438,7 @@ fn refusal(text: &str) -> Option<String> {
     if !local.is_ascii() {
         return Some("what stands before the @ must be plain letters".into());
     }
-    if text
-        .chars()
-        .any(|c| crate::safe::printable(&c.to_string()).len() != c.len_utf8())
-    {
+    if text.chars().any(crate::safe::hides) {
         return Some("it holds an invisible character".into());
     }
     (text.len() > 254).then(|| "it is longer than an address can be".into())

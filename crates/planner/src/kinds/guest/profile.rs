@@ -1,0 +1,91 @@
+//! The profile of a guest: which properties files may set.
+
+use std::borrow::Borrow;
+
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::few::Few;
+
+/// A profile property that files may set.
+#[derive(Clone, Copy, Debug)]
+pub struct Property {
+    /// Graph's name, which is also the key in files.
+    pub name: &'static str,
+    /// The most characters that Graph takes. Source: "user resource type", Graph v1.0.
+    pub max: usize,
+    /// Whether `null` may clear it.
+    pub clearable: bool,
+}
+
+const fn property(name: &'static str, max: usize) -> Property {
+    Property {
+        name,
+        max,
+        clearable: true,
+    }
+}
+
+/// Every profile property that files may set, in the order of a business card.
+pub const PROFILE: [Property; 17] = [
+    Property {
+        name: "displayName",
+        max: 256,
+        clearable: false,
+    },
+    property("givenName", 64),
+    property("surname", 64),
+    property("companyName", 64),
+    property("department", 64),
+    property("jobTitle", 128),
+    property("officeLocation", 128),
+    property("streetAddress", 1024),
+    property("postalCode", 40),
+    property("city", 128),
+    property("state", 128),
+    property("country", 128),
+    property("mobilePhone", 64),
+    property("employeeId", 16),
+    property("employeeType", 128),
+    property("preferredLanguage", 64),
+    Property {
+        name: "usageLocation",
+        max: 2,
+        clearable: false,
+    },
+];
+
+/// Profile properties: what is not in it is left alone, `None` is empty.
+pub type Profile = Few<Name, Option<String>>;
+
+/// The name of a property of [`PROFILE`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Name(&'static str);
+
+impl From<&Property> for Name {
+    fn from(property: &Property) -> Self {
+        Self(property.name)
+    }
+}
+
+impl From<Name> for &'static str {
+    fn from(name: Name) -> Self {
+        name.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let known = PROFILE.iter().find(|property| property.name == name);
+        known
+            .map(Self::from)
+            .ok_or_else(|| Error::custom(format!("unknown property `{name}`")))
+    }
+}
+
+impl Borrow<str> for Name {
+    fn borrow(&self) -> &str {
+        self.0
+    }
+}
