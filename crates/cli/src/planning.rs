@@ -1,6 +1,7 @@
 //! `plan`: shows what would change.
 
 use std::io::IsTerminal;
+use std::panic::resume_unwind;
 use std::path::Path;
 use std::process::Command;
 
@@ -23,14 +24,24 @@ pub(crate) async fn plan(
     args: &PlanArgs,
     now: Timestamp,
 ) -> Result<Exit, Failure> {
-    let config = files::config(&common.dir, now)?;
+    // A saved snapshot is read beside the files: both may be large.
+    let (config, saved) = std::thread::scope(|scope| {
+        let saved = args
+            .observed
+            .as_ref()
+            .map(|path| scope.spawn(|| observing::saved(path)));
+        let config = files::config(&common.dir, now);
+        let joined = saved.map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        (config, joined)
+    });
+    let config = config?;
     let at = args
         .at
         .as_deref()
         .map_or(Ok(now), |when| instant(when, &config, now))?;
-    let snapshot = match &args.observed {
-        Some(path) => saved(path, &config)?,
-        None => {
+    let snapshot = match (saved, &args.observed) {
+        (Some(saved), Some(path)) => complete(path, saved?, &config)?,
+        _ => {
             let connection = connect(common, &config).await?;
             guestlist_tenant::observe(&connection.client, &config, now).await?
         }
@@ -40,16 +51,18 @@ pub(crate) async fn plan(
         keep::write(path, &render::json(&plan))?;
     }
     show(common, &plan, args.format);
-    Ok(match () {
+    let exit = match () {
         () if plan.is_refused() => Exit::Refused,
         () if args.detailed_exitcode && !plan.is_empty() => Exit::Pending,
         () => Exit::Done,
-    })
+    };
+    // The process ends here; taking a large tenant apart piece by piece would only take time.
+    std::mem::forget((config, snapshot, plan));
+    Ok(exit)
 }
 
-/// Reads a saved snapshot and refuses one that does not answer all that these files ask.
-fn saved(path: &Path, config: &Config) -> Result<Snapshot, Failure> {
-    let snapshot = observing::saved(path)?;
+/// Refuses a saved snapshot that does not answer all that these files ask.
+fn complete(path: &Path, snapshot: Snapshot, config: &Config) -> Result<Snapshot, Failure> {
     let open = snapshot.wants(&config.desired, &config.policy);
     match open.first() {
         None => Ok(snapshot),

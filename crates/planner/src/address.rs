@@ -63,6 +63,12 @@ impl Ids {
         self.by_address.insert(address, id);
     }
 
+    /// Records what another table knows.
+    pub(crate) fn extend(&mut self, other: Self) {
+        self.by_address.extend(other.by_address);
+        self.all.extend(other.all);
+    }
+
     /// Returns whether an id belongs, or belonged, to any address.
     pub fn contains(&self, id: &str) -> bool {
         self.all.contains(id)

@@ -53,9 +53,11 @@ impl<K: Ord, V> FromIterator<(K, V)> for Few<K, V> {
     /// Of several values of one key the last holds.
     fn from_iter<T: IntoIterator<Item = (K, V)>>(entries: T) -> Self {
         let mut entries: Vec<_> = entries.into_iter().collect();
-        entries.reverse();
-        entries.sort_by(|(a, _), (b, _)| a.cmp(b));
-        entries.dedup_by(|(a, _), (b, _)| a == b);
+        if !entries.is_sorted_by(|(a, _), (b, _)| a < b) {
+            entries.reverse();
+            entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+            entries.dedup_by(|(a, _), (b, _)| a == b);
+        }
         entries.shrink_to_fit();
         Self(entries)
     }

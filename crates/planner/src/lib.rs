@@ -14,6 +14,7 @@ pub mod limits;
 pub mod load;
 pub mod matching;
 mod offboard;
+mod parallel;
 pub mod plan;
 pub mod policy;
 pub mod render;

@@ -5,24 +5,24 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use jiff::Timestamp;
 
-use crate::address::ObjectId;
 use crate::domain::domain_of;
 use crate::kinds::guest::user::User;
 use crate::kinds::guest::written::Declared;
 use crate::load::Desired;
+use crate::parallel;
 use crate::policy::Policy;
 use crate::snapshot::Snapshot;
 use crate::stamp::Reading;
 
 /// What a declared guest is in the tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Match {
+pub enum Match<'a> {
     /// Nobody answers to the address.
     Absent,
     /// This account does.
-    Live(ObjectId),
+    Live(&'a User),
     /// This deleted account did.
-    Deleted(ObjectId),
+    Deleted(&'a User),
     /// It cannot be told, or must not be touched; says why.
     Blocked(String),
 }
@@ -34,7 +34,7 @@ pub struct Matching<'a> {
     stamp: &'a str,
     owner: &'a str,
     /// By key. Like the next, only ever looked into: its order does not matter.
-    matches: HashMap<String, Match>,
+    matches: HashMap<&'a str, Match<'a>>,
     /// Every account that any declared address may mean, matched or not. Nobody among them is
     /// undeclared.
     claimed: HashSet<&'a str>,
@@ -42,7 +42,7 @@ pub struct Matching<'a> {
 
 impl<'a> Matching<'a> {
     /// Matches every declared guest.
-    pub fn new(snapshot: &'a Snapshot, desired: &Desired, policy: &'a Policy) -> Self {
+    pub fn new(snapshot: &'a Snapshot, desired: &'a Desired, policy: &'a Policy) -> Self {
         let live = index(snapshot.users.values());
         let deleted = index(snapshot.deleted.values());
         let mut this = Self {
@@ -52,32 +52,32 @@ impl<'a> Matching<'a> {
             matches: HashMap::new(),
             claimed: HashSet::new(),
         };
-        for guest in desired.guests.values() {
-            let found = this.find(guest, &live, &deleted);
-            this.matches.insert(guest.key.clone(), found);
+        let guests: Vec<_> = desired.guests.values().collect();
+        let found = parallel::shares(&guests, |guests| {
+            let find = |guest: &&Declared| this.find(guest, &live, &deleted);
+            guests.iter().map(find).collect::<Vec<_>>()
+        });
+        for (guest, (claims, found)) in guests.iter().zip(found.into_iter().flatten()) {
+            this.claimed.extend(claims);
+            this.matches.insert(&guest.key, found);
         }
         this.claimed_twice();
         this
     }
 
     /// Returns what a declared guest is in the tenant.
-    pub fn of(&self, key: &str) -> &Match {
+    pub fn of(&self, key: &str) -> &Match<'a> {
         self.matches.get(key).unwrap_or(&Match::Absent)
     }
 
     /// Returns whether an account would be taken on that carries no stamp yet.
     pub fn adopts(&self, desired: &Desired) -> bool {
-        let unstamped = |id: &String| {
-            self.snapshot
-                .users
-                .get(id)
-                .is_some_and(|user| user.stamp(self.stamp) == Reading::Empty)
-        };
+        let unstamped = |user: &User| user.stamp(self.stamp) == Reading::Empty;
         desired
             .guests
             .values()
             .filter(|guest| !guest.adopt)
-            .any(|guest| matches!(self.of(&guest.key), Match::Live(id) if unstamped(id)))
+            .any(|guest| matches!(self.of(&guest.key), Match::Live(user) if unstamped(user)))
     }
 
     /// Returns the guests of ours whose time is over, or whom no file declares any more.
@@ -90,7 +90,7 @@ impl<'a> Matching<'a> {
         });
         let over: BTreeSet<_> = over
             .filter_map(|guest| match self.of(&guest.key) {
-                Match::Live(id) => Some(id.as_str()),
+                Match::Live(user) => Some(user.id.as_str()),
                 _ => None,
             })
             .collect();
@@ -115,14 +115,12 @@ impl<'a> Matching<'a> {
     /// account is not surely ours, or does not answer to them yet.
     pub fn doubtful(&self, desired: &Desired) -> BTreeSet<String> {
         let sure = |guest: &&Declared| {
-            let Match::Live(id) = self.of(&guest.key) else {
+            let Match::Live(user) = self.of(&guest.key) else {
                 return false;
             };
-            self.snapshot.users.get(id).is_some_and(|user| {
-                let ours = user.is_of(self.owner, self.stamp);
-                // Without a former address, only its own can have led to the account.
-                ours && (guest.formerly.is_none() || user.addresses().contains(&guest.key))
-            })
+            // Without a former address, only its own can have led to the account.
+            user.is_of(self.owner, self.stamp)
+                && (guest.formerly.is_none() || user.addresses().contains(&guest.key))
         };
         let doubtful = desired.guests.values().filter(|guest| !sure(guest));
         // The tenant may hold a domain as it is written or as punycode.
@@ -136,15 +134,30 @@ impl<'a> Matching<'a> {
         doubtful.flat_map(spellings).flatten().collect()
     }
 
-    fn find(&mut self, guest: &Declared, live: &Index<'a>, deleted: &Index<'a>) -> Match {
+    /// Returns every account that a declared address may mean, and which one it means.
+    fn find(
+        &self,
+        guest: &Declared,
+        live: &Index<'a>,
+        deleted: &Index<'a>,
+    ) -> (Vec<&'a str>, Match<'a>) {
         let holders = |key: &String| live.get(key).map_or(&[][..], Vec::as_slice);
         let own = holders(&guest.key);
         let old = guest.formerly.as_ref().map_or(&[][..], holders);
         let mut users = [own, old].concat();
         users.sort_by(|a, b| a.id.cmp(&b.id));
         users.dedup_by(|a, b| a.id == b.id);
-        self.claimed
-            .extend(users.iter().map(|user| user.id.as_str()));
+        let claims = users.iter().map(|user| user.id.as_str()).collect();
+        (claims, self.choose(guest, &users, own.is_empty(), deleted))
+    }
+
+    fn choose(
+        &self,
+        guest: &Declared,
+        users: &[&'a User],
+        is_former: bool,
+        deleted: &Index<'a>,
+    ) -> Match<'a> {
         if self.snapshot.domains.contains(&domain_of(&guest.key)) {
             return Match::Blocked(format!(
                 "{} is an address of this tenant's own domain",
@@ -161,14 +174,14 @@ impl<'a> Matching<'a> {
                 guest.key, other.user_principal_name
             ));
         }
-        match users.as_slice() {
+        match users {
             [] => self.find_deleted(guest, deleted),
             [user] if self.snapshot.is_own(user) => Match::Blocked(format!(
                 "{} belongs to an account of this tenant's own domain: {}",
                 guest.key, user.user_principal_name
             )),
-            [user] if own.is_empty() => self.find_former(guest, user, deleted),
-            [user] => Match::Live(user.id.clone()),
+            [user] if is_former => self.find_former(guest, user, deleted),
+            [user] => Match::Live(user),
             several => {
                 let names: Vec<_> = several
                     .iter()
@@ -186,7 +199,7 @@ impl<'a> Matching<'a> {
 
     /// An account that only the former address leads to. It must be known by that address, and the
     /// new one must be free.
-    fn find_former(&self, guest: &Declared, user: &User, deleted: &Index<'a>) -> Match {
+    fn find_former(&self, guest: &Declared, user: &'a User, deleted: &Index<'a>) -> Match<'a> {
         let old = guest.formerly.as_deref().unwrap_or_default();
         if user.label() != old {
             return Match::Blocked(format!(
@@ -200,10 +213,10 @@ impl<'a> Matching<'a> {
                 guest.key
             ));
         }
-        Match::Live(user.id.clone())
+        Match::Live(user)
     }
 
-    fn find_deleted(&self, guest: &Declared, deleted: &Index<'a>) -> Match {
+    fn find_deleted(&self, guest: &Declared, deleted: &Index<'a>) -> Match<'a> {
         let candidates = deleted.get(&guest.key).map_or(&[][..], Vec::as_slice);
         if let Some(old) = guest
             .formerly
@@ -223,7 +236,7 @@ impl<'a> Matching<'a> {
         }
         match candidates {
             [] => Match::Absent,
-            [one] => Match::Deleted(one.id.clone()),
+            [one] => Match::Deleted(one),
             several => Match::Blocked(format!(
                 "{} deleted accounts answer to {}; restore or purge them by hand",
                 several.len(),
@@ -234,20 +247,18 @@ impl<'a> Matching<'a> {
 
     /// Blocks guests that would share one account.
     fn claimed_twice(&mut self) {
-        let mut by_account: HashMap<&str, BTreeSet<&str>> = HashMap::new();
+        let mut by_account: HashMap<&str, BTreeSet<&'a str>> = HashMap::new();
         for (key, found) in &self.matches {
-            if let Match::Live(id) | Match::Deleted(id) = found {
-                by_account.entry(id).or_default().insert(key);
+            if let Match::Live(user) | Match::Deleted(user) = found {
+                by_account.entry(&user.id).or_default().insert(key);
             }
         }
-        let mut blocked = Vec::new();
-        for (id, keys) in by_account.iter().filter(|(_, keys)| keys.len() > 1) {
+        for (id, keys) in by_account.into_iter().filter(|(_, keys)| keys.len() > 1) {
             let all = keys.iter().copied().collect::<Vec<_>>().join(" and ");
             let text = format!("{all} all mean one account: {id}");
-            blocked.extend(keys.iter().map(|key| ((*key).to_owned(), text.clone())));
-        }
-        for (key, text) in blocked {
-            self.matches.insert(key, Match::Blocked(text));
+            for key in keys {
+                self.matches.insert(key, Match::Blocked(text.clone()));
+            }
         }
     }
 }
@@ -256,9 +267,16 @@ impl<'a> Matching<'a> {
 type Index<'a> = HashMap<String, Vec<&'a User>>;
 
 fn index<'a>(users: impl Iterator<Item = &'a User>) -> Index<'a> {
+    let users: Vec<_> = users.collect();
+    let addresses = parallel::shares(&users, |users| {
+        users
+            .iter()
+            .map(|user| user.addresses())
+            .collect::<Vec<_>>()
+    });
     let mut index = Index::new();
-    for user in users {
-        for address in user.addresses() {
+    for (user, addresses) in users.into_iter().zip(addresses.into_iter().flatten()) {
+        for address in addresses {
             index.entry(address).or_default().push(user);
         }
     }

@@ -21,22 +21,16 @@ use crate::time::{Days, show};
 
 impl Aim {
     pub(super) fn declared(&mut self, world: World<'_>) {
-        for declared in world.desired.guests.values() {
-            match world.matching.of(&declared.key) {
-                Match::Blocked(why) => self.refuse(declared, "match", why),
-                Match::Absent => self.absent(world, declared),
-                Match::Deleted(id) => {
-                    if let Some(user) = world.snapshot.deleted.get(id) {
-                        self.deleted(world, declared, user);
-                    }
-                }
-                Match::Live(id) => {
-                    if let Some(user) = world.user(id) {
-                        self.live(world, declared, user);
-                    }
-                }
-            }
-            self.settle();
+        let guests: Vec<_> = world.desired.guests.values().collect();
+        self.each(&guests, |aim, declared| aim.one_declared(world, declared));
+    }
+
+    fn one_declared(&mut self, world: World<'_>, declared: &Declared) {
+        match world.matching.of(&declared.key) {
+            Match::Blocked(why) => self.refuse(declared, "match", why),
+            Match::Absent => self.absent(world, declared),
+            Match::Deleted(user) => self.deleted(world, declared, user),
+            Match::Live(user) => self.live(world, declared, user),
         }
     }
 

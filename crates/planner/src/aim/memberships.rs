@@ -2,12 +2,11 @@
 //! never looked at.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::mem::take;
 
 use super::declared::elsewhere;
 use super::guard::may_be_given;
 use super::{Aim, Fate, World};
-use crate::address::{Address, ObjectId};
+use crate::address::Address;
 use crate::diff::Gone;
 use crate::few::Few;
 use crate::kinds::group::seen::{Found, SeenGroup};
@@ -23,34 +22,93 @@ use crate::time::show;
 
 impl Aim {
     pub(super) fn memberships(&mut self, world: World<'_>) {
-        let (keys, fates) = (take(&mut self.keys), take(&mut self.fates));
-        let accounts = accounts(world, &keys, &fates);
-        let granted = granted(world, &fates);
-        for group in world
-            .desired
-            .groups
-            .values()
+        let known = Rolls {
+            accounts: self.accounts(world),
+            granted: self.granted(world),
+        };
+        let declared = world.desired.groups.values();
+        let groups: Vec<_> = declared
             .filter(|group| group.rule.is_none())
-        {
-            let seen = match world.known.groups.find(group, world.owner()) {
-                Found::One(seen) => Some(seen),
-                _ => None,
-            };
-            let members = seen
-                .filter(|_| !self.barred.contains(&Address::group(&group.name)))
-                .and_then(|seen| world.snapshot.groups.members.get(&seen.id));
-            let members = members.into_iter().flatten();
-            let accounts = members.filter_map(|id| accounts.get(id.as_str()));
-            let stay = self.members(world, group, accounts);
-            self.unchanged += stay.len();
-            for (declared, granted) in granted.get(group.name.as_str()).into_iter().flatten() {
-                if !stay.contains(declared.key.as_str()) {
-                    self.grant(world, group, seen, declared, granted);
+            .map(|group| {
+                let is_barred = self.barred.contains(&Address::group(&group.name));
+                (group, is_barred)
+            })
+            .collect();
+        let mut decided = Self::default();
+        decided.each(&groups, |aim, (group, is_barred)| {
+            aim.group(world, group, *is_barred, &known);
+        });
+        drop(known);
+        self.take_in(decided);
+    }
+
+    /// Compares the members of one group.
+    fn group(&mut self, world: World<'_>, group: &Declared, is_barred: bool, known: &Rolls<'_>) {
+        let seen = match world.known.groups.find(group, world.owner()) {
+            Found::One(seen) => Some(seen),
+            _ => None,
+        };
+        let members = seen
+            .filter(|_| !is_barred)
+            .and_then(|seen| world.snapshot.groups.members.get(&seen.id));
+        let members = members.into_iter().flatten();
+        let accounts = members.filter_map(|id| known.accounts.get(id.as_str()));
+        let stay = self.members(world, group, accounts);
+        self.unchanged += stay.len();
+        let granted = known.granted.get(group.name.as_str());
+        for (declared, granted) in granted.into_iter().flatten() {
+            if !stay.contains(declared.key.as_str()) {
+                self.grant(world, group, seen, declared, granted);
+            }
+        }
+    }
+
+    /// Looks all guests up once: there are far more memberships.
+    fn accounts<'a>(&'a self, world: World<'a>) -> HashMap<&'a str, Account<'a>> {
+        let ours = |id: &str| {
+            let key = self.keys.get(id)?;
+            let is_blocked = matches!(world.matching.of(key), Match::Blocked(_));
+            let fate = self.fates.get(key).filter(|_| !is_blocked)?;
+            let declared = world.desired.guests.get(key);
+            Some(Ours {
+                key,
+                fate,
+                declared,
+            })
+        };
+        let guests = world.snapshot.users.values().filter(|user| user.is_guest());
+        guests
+            .map(|user| {
+                let account = match ours(&user.id) {
+                    Some(ours) => Account::Ours(user, ours),
+                    None => Account::Stray(user, self.bound_key(user)),
+                };
+                (user.id.as_str(), account)
+            })
+            .collect()
+    }
+
+    /// Returns to whom each group is granted, of those who may be given anything.
+    fn granted<'a>(&self, world: World<'a>) -> Grants<'a> {
+        let mut granted = Grants::new();
+        for declared in world.desired.guests.values() {
+            if self.fates.get(&declared.key).is_some_and(|fate| fate.grant) {
+                for (group, how) in declared.groups.iter().flat_map(Few::iter) {
+                    granted.entry(group).or_default().push((declared, how));
                 }
             }
-            self.settle();
         }
-        (self.keys, self.fates) = (keys, fates);
+        granted
+    }
+
+    /// Returns the key under which an undeclared guest's id is bound.
+    fn bound_key(&self, user: &User) -> String {
+        let label = user.label();
+        if self.ids.get(&Address::guest(&label)) == Some(&user.id) {
+            label
+        } else {
+            format!("{label} ({})", user.id)
+        }
     }
 
     /// Lists what a guest keeps whose access ends: groups that no file declares are nobody's here.
@@ -101,12 +159,12 @@ impl Aim {
     ) -> HashSet<&'a str> {
         let mut stay = HashSet::new();
         for account in accounts {
-            match &account.ours {
-                Some(ours) if self.member(world, group, account.user, ours) => {
+            match account {
+                Account::Ours(user, ours) if self.member(world, group, user, ours) => {
                     stay.insert(ours.key);
                 }
-                Some(_) => {}
-                None => self.stray(world, group, account.user),
+                Account::Ours(..) => {}
+                Account::Stray(user, key) => self.stray(world, group, user, key),
             }
         }
         stay
@@ -174,7 +232,7 @@ impl Aim {
     }
 
     /// A guest in the group who is not ours.
-    fn stray(&mut self, world: World<'_>, group: &Declared, user: &User) {
+    fn stray(&mut self, world: World<'_>, group: &Declared, user: &User, bound: &str) {
         let key = user.label();
         let address = Address::guest(&key);
         let unknown = world.snapshot.is_own(user)
@@ -194,7 +252,7 @@ impl Aim {
         }
         let edge = Membership {
             group: group.name.clone(),
-            guest: self.bound_key(&key, &user.id),
+            guest: bound.to_owned(),
         };
         let edge_address = edge.address();
         if let Some(kept) = world.kept(user) {
@@ -215,16 +273,6 @@ impl Aim {
         let ours = matches!(found, Found::One(seen) if seen.is_ours(world.owner(), &group.name))
             || group.adopt;
         group.guests == Undeclared::Exact && ours
-    }
-
-    /// Returns the key under which an undeclared guest's id is bound.
-    fn bound_key(&self, label: &str, id: &str) -> String {
-        let plain = self.ids.get(&Address::guest(label)) == Some(id);
-        if plain {
-            label.to_owned()
-        } else {
-            format!("{label} ({id})")
-        }
     }
 
     /// Gives a declared guest a membership.
@@ -270,10 +318,19 @@ impl Aim {
     }
 }
 
+/// What is looked up for every membership.
+struct Rolls<'a> {
+    /// The guests of the tenant, by id.
+    accounts: HashMap<&'a str, Account<'a>>,
+    granted: Grants<'a>,
+}
+
 /// A guest of the tenant.
-struct Account<'a> {
-    user: &'a User,
-    ours: Option<Ours<'a>>,
+enum Account<'a> {
+    /// Whose access is ours to decide.
+    Ours(&'a User, Ours<'a>),
+    /// Anybody else, and the key under which the id is bound.
+    Stray(&'a User, String),
 }
 
 /// What becomes of a guest whose access is ours to decide.
@@ -283,47 +340,8 @@ struct Ours<'a> {
     declared: Option<&'a guest::written::Declared>,
 }
 
-/// Guests by id. There are far more memberships than guests: each is looked up here only.
-type Accounts<'a> = HashMap<&'a str, Account<'a>>;
-
-fn accounts<'a>(
-    world: World<'a>,
-    keys: &'a HashMap<ObjectId, String>,
-    fates: &'a HashMap<String, Fate>,
-) -> Accounts<'a> {
-    let ours = |id: &str| {
-        let key = keys.get(id)?;
-        let fate = fates.get(key)?;
-        let declared = world.desired.guests.get(key);
-        let is_blocked = matches!(world.matching.of(key), Match::Blocked(_));
-        (!is_blocked).then_some(Ours {
-            key,
-            fate,
-            declared,
-        })
-    };
-    let guests = world.snapshot.users.values().filter(|user| user.is_guest());
-    guests
-        .map(|user| {
-            let ours = ours(&user.id);
-            (user.id.as_str(), Account { user, ours })
-        })
-        .collect()
-}
-
-/// To whom each group is granted who may be given anything.
+/// To whom each group is granted.
 type Grants<'a> = BTreeMap<&'a str, Vec<(&'a guest::written::Declared, &'a Granted)>>;
-
-fn granted<'a>(world: World<'a>, fates: &HashMap<String, Fate>) -> Grants<'a> {
-    let mut granted = Grants::new();
-    let guests = world.desired.guests.values();
-    for declared in guests.filter(|guest| fates.get(&guest.key).is_some_and(|fate| fate.grant)) {
-        for (group, how) in declared.groups.iter().flat_map(Few::iter) {
-            granted.entry(group).or_default().push((declared, how));
-        }
-    }
-    granted
-}
 
 fn exactly(group: &Declared) -> Gone {
     let because = Because::at("not declared, and the group is `exact`", &group.origin);

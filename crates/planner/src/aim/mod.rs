@@ -17,6 +17,7 @@ use crate::kinds::guest::written::Declared;
 use crate::kinds::{Change, Object};
 use crate::load::{Config, Desired, Origin};
 use crate::matching::Matching;
+use crate::parallel;
 use crate::plan::{Because, Count, Request};
 use crate::policy::Policy;
 use crate::snapshot::Snapshot;
@@ -288,6 +289,34 @@ impl Aim {
             finding.hint =
                 Some("grant RoleManagement.Read.Directory and Group.Read.All".to_owned());
         }
+    }
+
+    /// Decides about each of many things that do not depend on each other, side by side.
+    fn each<T: Sync>(&mut self, items: &[T], decide: impl Fn(&mut Self, &T) + Sync) {
+        let parts = parallel::shares(items, |share| {
+            let mut part = Self::default();
+            for item in share {
+                decide(&mut part, item);
+                part.settle();
+            }
+            part
+        });
+        parts.into_iter().for_each(|part| self.take_in(part));
+    }
+
+    /// Takes in what was decided about others. What is decided is settled, so nothing is compared.
+    fn take_in(&mut self, part: Self) {
+        self.changes.extend(part.changes);
+        self.notes.extend(part.notes);
+        self.findings.extend(part.findings);
+        self.ids.extend(part.ids);
+        self.managed += part.managed;
+        self.not_ours += part.not_ours;
+        self.unchanged += part.unchanged;
+        self.blocked.extend(part.blocked);
+        self.barred.extend(part.barred);
+        self.fates.extend(part.fates);
+        self.keys.extend(part.keys);
     }
 
     /// Compares what was aimed at so far with what is there. Called after each guest and each group:

@@ -140,7 +140,7 @@ impl Guest {
         let mut body = Map::new();
         for (name, value) in self.profile.iter() {
             if before.and_then(|before| before.profile.get(name)) != Some(value) {
-                body.insert(<&str>::from(*name).to_owned(), json!(value));
+                body.insert(name.as_str().to_owned(), json!(value));
             }
         }
         if before.is_some_and(|before| before.mail != self.mail) {
@@ -309,7 +309,7 @@ impl Kind for Guest {
                 let mut fresh = (*after).clone();
                 fresh
                     .profile
-                    .retain(|name, value| <&str>::from(*name) == "displayName" || value.is_none());
+                    .retain(|name, value| name.as_str() == "displayName" || value.is_none());
                 fresh.account_enabled = Some(true);
                 fresh.stamp = None;
                 std::iter::once(invite)

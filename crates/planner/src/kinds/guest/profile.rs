@@ -1,6 +1,7 @@
 //! The profile of a guest: which properties files may set.
 
 use std::borrow::Borrow;
+use std::sync::LazyLock;
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -62,15 +63,16 @@ pub type Profile = Few<Name, Option<String>>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Name(&'static str);
 
+/// The names of [`PROFILE`] in order.
+pub static NAMES: LazyLock<Vec<Name>> = LazyLock::new(|| {
+    let mut names = PROFILE.map(|property| Name(property.name));
+    names.sort();
+    names.to_vec()
+});
+
 impl From<&Property> for Name {
     fn from(property: &Property) -> Self {
         Self(property.name)
-    }
-}
-
-impl From<Name> for &'static str {
-    fn from(name: Name) -> Self {
-        name.0
     }
 }
 
@@ -81,6 +83,13 @@ impl<'de> Deserialize<'de> for Name {
         known
             .map(Self::from)
             .ok_or_else(|| Error::custom(format!("unknown property `{name}`")))
+    }
+}
+
+impl Name {
+    /// Returns the name as Graph writes it.
+    pub fn as_str(self) -> &'static str {
+        self.0
     }
 }
 

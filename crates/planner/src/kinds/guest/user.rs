@@ -8,7 +8,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::Guest;
-use super::profile::{PROFILE, Profile};
+use super::profile::{NAMES, PROFILE, Profile};
 use crate::address::ObjectId;
 use crate::domain::normal;
 use crate::few::Few;
@@ -232,14 +232,9 @@ impl User {
         Guest {
             key: key.to_owned(),
             mail: self.mail.clone(),
-            profile: PROFILE
+            profile: NAMES
                 .iter()
-                .map(|property| {
-                    (
-                        property.into(),
-                        self.profile.get(property.name).cloned().flatten(),
-                    )
-                })
+                .map(|name| (*name, self.profile.get(name).cloned().flatten()))
                 .collect(),
             account_enabled: self.account_enabled,
             external_user_state: self.external_user_state.clone(),
