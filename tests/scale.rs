@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use guestlist_sandbox::Sandbox;
 use serde_json::json;
 
 use crate::harness::{REAL, Repository, STAMP, Tenant};
@@ -112,4 +113,68 @@ fn an_apply_for_forty_new_guests_sends_batches() {
         http <= 40,
         "{http} HTTP requests with {inner} within batches"
     );
+}
+
+/// A generated tenant in which everything is as the files say.
+fn generated(guests: usize) -> (Tenant, Repository) {
+    let sandbox = Sandbox::generated(jiff::Timestamp::now(), guests, 50, 5, Some(STAMP));
+    (Tenant::serve(sandbox), repository(guests, 50))
+}
+
+#[test]
+fn a_plan_for_ten_thousand_guests_reads_them_in_parts() {
+    let (tenant, repository) = generated(10_000);
+    tenant
+        .run(&repository, &["plan", "--detailed-exitcode"])
+        .ends(0);
+    let (http, inner) = requests(&tenant);
+    assert!(
+        http <= 52,
+        "{http} HTTP requests with {inner} within batches"
+    );
+}
+
+#[test]
+fn one_changed_guest_of_a_thousand_costs_little_more_than_a_plan() {
+    let (tenant, repository) = generated(1000);
+    let id = tenant.sandbox.find("g7@contoso.example").unwrap();
+    tenant.sandbox.edit(&id, json!({ "accountEnabled": false }));
+    let (yaml, _) = yaml(1000, 50);
+    let mail = "mail: g7@contoso.example,";
+    repository.write(
+        "guests/all.yaml",
+        yaml.replace(mail, &format!("{mail} department: Audit, blocked: false,")),
+    );
+    tenant.run(&repository, &["plan"]).ends(0);
+    tenant.run(&repository, &["apply", "--yes"]).ends(0);
+    assert_eq!(tenant.user("g7@contoso.example")["department"], "Audit");
+    let (http, inner) = requests(&tenant);
+    assert!(
+        http <= 22,
+        "{http} HTTP requests with {inner} within batches"
+    );
+}
+
+#[test]
+fn a_first_apply_for_a_thousand_guests_joins_its_writes() {
+    let tenant = Tenant::empty();
+    let repository = repository(1000, 50);
+    let (_, policies) = yaml(1000, 50);
+    repository.write(
+        "policies/all.yaml",
+        format!("{policies}limits: {{invitations: {{count: 1000}}}}\n"),
+    );
+    tenant.run(&repository, &["apply", "--yes"]).ends(0);
+    let (http, inner) = requests(&tenant);
+    assert!(
+        http <= 150,
+        "{http} HTTP requests with {inner} within batches"
+    );
+    let all = tenant.sandbox.requests();
+    let writes = all
+        .iter()
+        .filter(|request| request.in_batch || !request.path.starts_with("/$batch"))
+        .filter(|request| request.number > 0 && request.method != "GET");
+    let writes = writes.count();
+    assert!(writes <= 2500, "{writes} writes");
 }

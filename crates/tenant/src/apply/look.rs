@@ -4,10 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use guestlist_planner::address::Address;
+use guestlist_planner::kinds::group::seen;
 use guestlist_planner::kinds::guest::user::{self, User};
 use guestlist_planner::kinds::{Action, Change, Object};
 use guestlist_planner::request::{Answer, Read};
-use guestlist_planner::snapshot::Topic;
 use tokio::time::{Duration, Instant};
 
 use super::lanes::{Lanes, Unit};
@@ -197,14 +197,13 @@ impl Run<'_> {
 
     /// Returns which ids the lists show by now.
     async fn listed(&self, open: &BTreeMap<Address, String>) -> Result<BTreeSet<String>, Error> {
-        let (guests, others): (Vec<_>, Vec<_>) = open
+        let (guests, groups): (Vec<_>, Vec<_>) = open
             .iter()
             .partition(|(address, _)| address.kind == "guest");
         let guests: Vec<_> = guests.into_iter().map(|(_, id)| id.as_str()).collect();
-        let mut reads: Vec<_> = guests.chunks(IDS).map(user::listed).collect();
-        reads.extend(others.into_iter().map(|(_, id)| {
-            Read::one(format!("/groups/{id}?$select=id"), "Group.Read.All").about(Topic::Groups)
-        }));
+        let groups: Vec<_> = groups.into_iter().map(|(_, id)| id.as_str()).collect();
+        let guests = guests.chunks(IDS).map(user::listed);
+        let reads = guests.chain(groups.chunks(IDS).map(seen::listed)).collect();
         let mut found = BTreeSet::new();
         for (_, answer) in self.client.read(reads).await? {
             if let Answer::Items(items) = answer {

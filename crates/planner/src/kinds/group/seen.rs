@@ -279,6 +279,17 @@ pub(super) fn named(names: &[&str]) -> Read {
     .about(Topic::Groups)
 }
 
+/// Returns the read of these groups, by list: whether lists show them yet.
+pub fn listed(ids: &[&str]) -> Read {
+    let clauses = ids.iter().map(|id| format!("id%20eq%20{}", literal(id)));
+    let filter = clauses.collect::<Vec<_>>().join("%20or%20");
+    Read::list(
+        format!("/groups?$filter={filter}&$select=id"),
+        "Group.Read.All",
+    )
+    .about(Topic::Groups)
+}
+
 /// Returns the read of a group's direct members. Only ids are asked for: which of them are guests
 /// is known from the list of guests, and an uncast list needs no eventually consistent index.
 pub(crate) fn members(id: &str) -> Read {
