@@ -7,8 +7,9 @@ use std::process::Command;
 
 use guestlist_planner::address::Ids;
 use guestlist_planner::load::Config;
-use guestlist_planner::plan::{Header, Plan, Request, plan as decide};
+use guestlist_planner::plan::{Header, Plan, Request, plan as decide, plan_saved};
 use guestlist_planner::render;
+use guestlist_planner::request::Read;
 use guestlist_planner::snapshot::Snapshot;
 use guestlist_planner::time::{Days, Until, days_after, first_instant};
 use jiff::Timestamp;
@@ -39,14 +40,22 @@ pub(crate) async fn plan(
         .at
         .as_deref()
         .map_or(Ok(now), |when| instant(when, &config, now))?;
-    let snapshot = match (saved, &args.observed) {
-        (Some(saved), Some(path)) => complete(path, saved?, &config)?,
-        _ => {
+    let snapshot = match saved {
+        Some(saved) => saved?,
+        None => {
             let connection = connect(common, &config).await?;
             guestlist_tenant::observe(&connection.client, &config, now).await?
         }
     };
-    let (plan, _) = make(common, &config, &snapshot, at, now, &args.choice.request())?;
+    let request = args.choice.request();
+    let (plan, _) = match &args.observed {
+        Some(path) => {
+            agree(&config, &snapshot, &request)?;
+            plan_saved(&config, &snapshot, at, &request, &header(common, now))
+                .map_err(|open| uncovered(path, &open))?
+        }
+        None => make(common, &config, &snapshot, at, now, &request)?,
+    };
     if let Some(path) = &args.out {
         keep::write(path, &render::json(&plan))?;
     }
@@ -61,20 +70,16 @@ pub(crate) async fn plan(
     Ok(exit)
 }
 
-/// Refuses a saved snapshot that does not answer all that these files ask.
-fn complete(path: &Path, snapshot: Snapshot, config: &Config) -> Result<Snapshot, Failure> {
-    let open = snapshot.wants(&config.desired, &config.policy);
-    match open.first() {
-        None => Ok(snapshot),
-        Some(read) => Err(Failure::plain(
-            format!(
-                "{}: the snapshot does not cover these files: GET {} is not in it",
-                path.display(),
-                read.path
-            ),
-            "make it anew with `guestlist observe --out FILE`: what was not read is not taken for absent",
-        )),
-    }
+/// Says that a saved snapshot does not answer all that these files ask.
+fn uncovered(path: &Path, open: &[Read]) -> Failure {
+    let first = open.first().map_or("", |read| &read.path);
+    Failure::plain(
+        format!(
+            "{}: the snapshot does not cover these files: GET {first} is not in it",
+            path.display()
+        ),
+        "make it anew with `guestlist observe --out FILE`: what was not read is not taken for absent",
+    )
 }
 
 /// Plans, for `plan` and `apply` alike.
@@ -86,16 +91,26 @@ pub(crate) fn make(
     now: Timestamp,
     request: &Request,
 ) -> Result<(Plan, Ids), Failure> {
+    agree(config, snapshot, request)?;
+    let header = header(common, now);
+    Ok(decide(config, snapshot, at, request, &header))
+}
+
+/// Refuses to plan for another tenant, or for a guest that is unknown.
+fn agree(config: &Config, snapshot: &Snapshot, request: &Request) -> Result<(), Failure> {
     right_tenant(config, snapshot)?;
-    if let Some(only) = &request.only {
-        known(only, config, snapshot)?;
+    match &request.only {
+        Some(only) => known(only, config, snapshot),
+        None => Ok(()),
     }
-    let header = Header {
+}
+
+fn header(common: &Common, now: Timestamp) -> Header {
+    Header {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         commit: commit(&common.dir),
         planned_at: Some(now),
-    };
-    Ok(decide(config, snapshot, at, request, &header))
+    }
 }
 
 /// Refuses to plan for a guest that nobody knows: a typo would look like "nothing to do".

@@ -12,7 +12,6 @@ use crate::load::Desired;
 use crate::parallel;
 use crate::policy::Policy;
 use crate::snapshot::Snapshot;
-use crate::stamp::Reading;
 
 /// What a declared guest is in the tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,8 +48,8 @@ impl<'a> Matching<'a> {
             snapshot,
             stamp: policy.tenant.stamp.as_str(),
             owner: policy.tenant.owner(),
-            matches: HashMap::new(),
-            claimed: HashSet::new(),
+            matches: HashMap::with_capacity(desired.guests.len()),
+            claimed: HashSet::with_capacity(desired.guests.len()),
         };
         let guests: Vec<_> = desired.guests.values().collect();
         let found = parallel::shares(&guests, |guests| {
@@ -72,7 +71,11 @@ impl<'a> Matching<'a> {
 
     /// Returns whether an account would be taken on that carries no stamp yet.
     pub fn adopts(&self, desired: &Desired) -> bool {
-        let unstamped = |user: &User| user.stamp(self.stamp) == Reading::Empty;
+        let unstamped = |user: &User| {
+            user.attributes
+                .get(self.stamp)
+                .is_none_or(|text| text.trim().is_empty())
+        };
         desired
             .guests
             .values()
@@ -247,15 +250,26 @@ impl<'a> Matching<'a> {
 
     /// Blocks guests that would share one account.
     fn claimed_twice(&mut self) {
-        let mut by_account: HashMap<&str, BTreeSet<&'a str>> = HashMap::new();
+        let account = |found: &Match<'a>| match found {
+            Match::Live(user) | Match::Deleted(user) => Some(user.id.as_str()),
+            _ => None,
+        };
+        let mut once = HashSet::with_capacity(self.matches.len());
+        let accounts = self.matches.values().filter_map(account);
+        let twice = accounts.filter(|id| !once.insert(*id));
+        let mut shared: HashMap<_, BTreeSet<&'a str>> =
+            twice.map(|id| (id, BTreeSet::new())).collect();
+        if shared.is_empty() {
+            return;
+        }
         for (key, found) in &self.matches {
-            if let Match::Live(user) | Match::Deleted(user) = found {
-                by_account.entry(&user.id).or_default().insert(key);
+            if let Some(keys) = account(found).and_then(|id| shared.get_mut(id)) {
+                keys.insert(key);
             }
         }
-        for (id, keys) in by_account.into_iter().filter(|(_, keys)| keys.len() > 1) {
-            let all = keys.iter().copied().collect::<Vec<_>>().join(" and ");
-            let text = format!("{all} all mean one account: {id}");
+        for (id, keys) in shared {
+            let names = keys.iter().copied().collect::<Vec<_>>().join(" and ");
+            let text = format!("{names} all mean one account: {id}");
             for key in keys {
                 self.matches.insert(key, Match::Blocked(text.clone()));
             }

@@ -12,6 +12,8 @@ use crate::finding::{Finding, Severity};
 use crate::kinds::{Action, Change, Object, Stage};
 use crate::limits::{Exceeded, Hand, check};
 use crate::load::{Config, Origin};
+use crate::matching::Matching;
+use crate::request::Read;
 use crate::snapshot::Snapshot;
 
 /// The version of the saved format. A reader refuses a newer major one; a minor one only adds.
@@ -209,7 +211,37 @@ pub fn plan(
     request: &Request,
     header: &Header,
 ) -> (Plan, Ids) {
-    let mut aim = aim(config, observed, now, request);
+    let matching = Matching::new(observed, &config.desired, &config.policy);
+    decide(config, observed, &matching, now, request, header)
+}
+
+/// Plans against a saved snapshot. One that does not answer all that these files ask is refused with
+/// the reads that are missing: what was not read is not taken for absent.
+pub fn plan_saved(
+    config: &Config,
+    observed: &Snapshot,
+    now: Timestamp,
+    request: &Request,
+    header: &Header,
+) -> Result<(Plan, Ids), Vec<Read>> {
+    let matching = Matching::new(observed, &config.desired, &config.policy);
+    let open = observed.open(&config.desired, &config.policy, Some(&matching));
+    if open.is_empty() {
+        Ok(decide(config, observed, &matching, now, request, header))
+    } else {
+        Err(open)
+    }
+}
+
+fn decide(
+    config: &Config,
+    observed: &Snapshot,
+    matching: &Matching<'_>,
+    now: Timestamp,
+    request: &Request,
+    header: &Header,
+) -> (Plan, Ids) {
+    let mut aim = aim(config, observed, matching, now, request);
     let mut steps = steps(&mut aim);
     let mut findings = aim.findings;
     if let Some(only) = &request.only {

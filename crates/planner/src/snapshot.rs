@@ -126,6 +126,16 @@ impl Snapshot {
     /// Returns the reads that are still wanted; they do not depend on each other. Asked again
     /// after each wave until there are none: later reads follow from earlier answers.
     pub fn wants(&self, desired: &Desired, policy: &Policy) -> Vec<Read> {
+        self.open(desired, policy, None)
+    }
+
+    /// Returns the reads that are still wanted, for a caller who may have matched already.
+    pub(crate) fn open(
+        &self,
+        desired: &Desired,
+        policy: &Policy,
+        matching: Option<&Matching<'_>>,
+    ) -> Vec<Read> {
         let done = |read: &Read| self.done.contains(&read.path);
         let mut reads = user::reads().to_vec();
         reads.push(
@@ -149,7 +159,10 @@ impl Snapshot {
             role_groups.flat_map(|group| [group::members(&group.id), group::owners(&group.id)]),
         );
         if reads.iter().take(2).all(done) {
-            reads.extend(self.doubtful(desired, policy));
+            reads.extend(match matching {
+                Some(matching) => self.doubtful(desired, policy, matching),
+                None => self.doubtful(desired, policy, &Matching::new(self, desired, policy)),
+            });
         }
         reads.retain(|read| !done(read));
         reads.sort();
@@ -159,8 +172,7 @@ impl Snapshot {
 
     /// Returns the look-ups of declared addresses that no guest of ours answers to, and of the
     /// sponsors of guests.
-    fn doubtful(&self, desired: &Desired, policy: &Policy) -> Vec<Read> {
-        let matching = Matching::new(self, desired, policy);
+    fn doubtful(&self, desired: &Desired, policy: &Policy, matching: &Matching<'_>) -> Vec<Read> {
         let doubtful = matching.doubtful(desired);
         let mut reads = if doubtful.len() > MANY {
             vec![user::members()]

@@ -1,7 +1,7 @@
 //! Direct memberships of guests in declared groups. Memberships of people who are no guests are
 //! never looked at.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::declared::elsewhere;
 use super::guard::may_be_given;
@@ -94,7 +94,10 @@ impl Aim {
         for declared in world.desired.guests.values() {
             if self.fates.get(&declared.key).is_some_and(|fate| fate.grant) {
                 for (group, how) in declared.groups.iter().flat_map(Few::iter) {
-                    granted.entry(group).or_default().push((declared, how));
+                    granted
+                        .entry(group.as_str())
+                        .or_default()
+                        .push((declared, how));
                 }
             }
         }
@@ -341,7 +344,7 @@ struct Ours<'a> {
 }
 
 /// To whom each group is granted.
-type Grants<'a> = BTreeMap<&'a str, Vec<(&'a guest::written::Declared, &'a Granted)>>;
+type Grants<'a> = HashMap<&'a str, Vec<(&'a guest::written::Declared, &'a Granted)>>;
 
 fn exactly(group: &Declared) -> Gone {
     let because = Because::at("not declared, and the group is `exact`", &group.origin);

@@ -123,14 +123,19 @@ impl<'a> World<'a> {
 }
 
 /// Decides what should be.
-pub(crate) fn aim(config: &Config, snapshot: &Snapshot, now: Timestamp, request: &Request) -> Aim {
-    let matching = Matching::new(snapshot, &config.desired, &config.policy);
+pub(crate) fn aim(
+    config: &Config,
+    snapshot: &Snapshot,
+    matching: &Matching<'_>,
+    now: Timestamp,
+    request: &Request,
+) -> Aim {
     let known = Known::new(&config.desired, &config.policy, snapshot);
     let world = World {
         desired: &config.desired,
         policy: &config.policy,
         snapshot,
-        matching: &matching,
+        matching,
         known: &known,
         request,
         now,
