@@ -48,10 +48,7 @@ fn main() {
 }
 
 fn bench(guests: usize) {
-    let folder = tempfile::Builder::new()
-        .disable_cleanup(std::env::var_os("KEEP").is_some())
-        .tempdir()
-        .expect("a temporary folder");
+    let folder = tempfile::tempdir().expect("a temporary folder");
     let sources = repository(guests);
     for source in &sources {
         let path = folder.path().join(&source.path);
@@ -71,8 +68,7 @@ fn bench(guests: usize) {
 fn row(guests: usize, name: &str, folder: &Path, args: &[&str]) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_guestlist"));
     command.arg("-C").arg(folder).args(args);
-    let cost = measure(&command);
-    assert_eq!(cost.code, 0, "{name} of {guests} guests");
+    let cost = measure(&command, 0);
     println!(
         "{guests:>9}  {name:<16} {:>8.2} {:>8.2} {:>8.0}",
         cost.seconds, cost.cpu, cost.megabytes

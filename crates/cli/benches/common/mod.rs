@@ -12,8 +12,6 @@ const MEASURE: &str = "--measure";
 /// What a command cost.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cost {
-    /// How it ended.
-    pub(crate) code: i32,
     /// From start to end.
     pub(crate) seconds: f64,
     /// Of all its threads.
@@ -22,11 +20,11 @@ pub(crate) struct Cost {
     pub(crate) megabytes: f64,
 }
 
-/// Runs `command` to its end.
+/// Runs `command` to its end, which is to be this exit code.
 ///
 /// The system adds up what children cost and keeps the highest peak, their parent's own memory
 /// included. So a fresh, small copy of this program runs each command as its only child.
-pub(crate) fn measure(command: &Command) -> Cost {
+pub(crate) fn measure(command: &Command, expected: i32) -> Cost {
     let mut measured = Command::new(std::env::current_exe().expect("this program has a path"));
     measured
         .arg(MEASURE)
@@ -37,8 +35,7 @@ pub(crate) fn measure(command: &Command) -> Cost {
             command
                 .get_envs()
                 .filter_map(|(name, value)| Some((name, value?))),
-        )
-        .stderr(Stdio::inherit());
+        );
     let output = measured.output().expect("this program runs");
     let text = String::from_utf8_lossy(&output.stdout);
     let numbers: Vec<f64> = text
@@ -48,8 +45,9 @@ pub(crate) fn measure(command: &Command) -> Cost {
     let [code, seconds, cpu, megabytes] = numbers[..] else {
         panic!("the command could not be measured: {text}");
     };
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(code as i32 == expected, "exit code {code}:\n{said}");
     Cost {
-        code: code as i32,
         seconds,
         cpu,
         megabytes,
