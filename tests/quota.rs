@@ -4,15 +4,12 @@
 use std::time::Duration;
 
 use guestlist_planner::load::{Config, load};
-use guestlist_planner::plan::{Header, Request, plan};
 use guestlist_planner::yaml::Source;
 use guestlist_sandbox::{Behaviour, Quota, Sandbox};
-use guestlist_tenant::apply::{Options, apply};
-use guestlist_tenant::observe;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::inside::{self, Stops};
+use crate::inside::{Stops, run};
 use crate::scale::{of, yaml};
 
 const GROUPS: usize = 50;
@@ -40,37 +37,15 @@ async fn ten_thousand_guests_are_invited_at_the_pace_of_the_quota() {
     let now = Timestamp::now();
     let sandbox = Sandbox::empty(now);
     let config = config(guests, now);
-    let client = inside::client(&sandbox);
     sandbox.behave(Behaviour {
         quota: Some(Quota::documented()),
         latency: Duration::from_millis(20),
         ..Behaviour::default()
     });
-    let snapshot = observe(&client, &config, now).await.unwrap();
-    let (plan, ids) = plan(
-        &config,
-        &snapshot,
-        now,
-        &Request::default(),
-        &Header::default(),
-    );
-    let options = Options {
-        stamp: config.policy.tenant.stamp.as_str().to_owned(),
-        now,
-        settle: Duration::from_secs(300),
-    };
     let start = Instant::now();
-    let report = apply(
-        &client,
-        &plan,
-        ids,
-        options,
-        &mut Stops(None),
-        &mut |_, _| {},
-    )
-    .await;
+    let ran = run(&sandbox, &config, now, &mut Stops(None)).await.unwrap();
     let took = start.elapsed().as_secs_f64();
-    assert!(report.is_complete(), "{:?}", report.counts());
+    assert!(ran.is_complete(), "{:?}", ran.report.counts());
 
     let edges: usize = guests * of(0, GROUPS).count();
     let writes = GROUPS + 2 * guests + edges.div_ceil(20);
@@ -89,8 +64,8 @@ async fn ten_thousand_guests_are_invited_at_the_pace_of_the_quota() {
         requests.len()
     );
     assert!(
-        plan.effort.writes.abs_diff(writes) <= GROUPS,
+        ran.plan.effort.writes.abs_diff(writes) <= GROUPS,
         "{:?}",
-        plan.effort
+        ran.plan.effort
     );
 }

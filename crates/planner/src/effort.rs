@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::address::Ids;
 use crate::kinds::{Change, Cx, Object};
 use crate::plan::Step;
+use crate::request::JOINED;
 
 /// How many writes Graph takes from one application in one tenant within [`WRITES_WINDOW`].
 /// Source: "Microsoft Graph service-specific throttling limits", identity and access.
@@ -17,8 +18,6 @@ pub const WRITES: u32 = 3_000;
 /// See [`WRITES`].
 pub const WRITES_WINDOW: Duration = Duration::from_secs(150);
 
-/// How many references travel in one PATCH. Source: "Add members", Graph v1.0.
-const JOINED: usize = 20;
 /// A batch of 20 writes takes about a second, and eight are under way at once: a guess that only
 /// the display uses.
 const WRITES_PER_SECOND: f64 = 80.0;

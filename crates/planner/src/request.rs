@@ -130,7 +130,10 @@ pub struct Request {
     pub instead: Option<(&'static str, Box<Request>)>,
 }
 
-/// Up to 20 references that travel in one PATCH, all or nothing. Source: "Add members", Graph v1.0.
+/// How many references travel in one PATCH. Source: "Add members", Graph v1.0.
+pub const JOINED: usize = 20;
+
+/// Up to [`JOINED`] references that travel in one PATCH, all or nothing. Source: "Add members", Graph v1.0.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bulk {
     /// The object that takes the references: `/groups/{id}`.

@@ -220,13 +220,7 @@ impl Budget {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
-        pairs
-            .iter()
-            .map(|(name, value)| ((*name).parse().unwrap(), value.parse().unwrap()))
-            .collect()
-    }
+    use crate::throttle::tests::headers;
 
     #[test]
     fn the_documented_table() {

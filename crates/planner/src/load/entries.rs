@@ -2,19 +2,14 @@
 //! of them side by side. What one entry says of another is checked once all are known.
 
 use std::collections::{BTreeMap, btree_map::Entry};
-use std::num::NonZero;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 use super::sections::{self, Sections};
 use super::{Checker, GUESTS, Groups};
 use crate::kinds::guest::written::Declared;
+use crate::parallel;
 use crate::policy::Policy;
 use crate::yaml::node::{Node, Place, Value};
 use crate::yaml::{self, Mistake};
-
-/// How many files are read side by side at most.
-const READERS: usize = 8;
 
 /// A guest, and where a mistake about its addresses would be.
 struct Entered {
@@ -25,7 +20,6 @@ struct Entered {
 
 /// What one file holds.
 struct File {
-    number: usize,
     entries: Vec<Entered>,
     mistakes: Vec<Mistake>,
 }
@@ -36,9 +30,10 @@ pub(super) fn read(
     groups: &Groups,
     check: &mut Checker<'_>,
 ) -> BTreeMap<String, Declared> {
-    let mut files = side_by_side(policy, groups, check);
-    // Whoever came first, and whoever is said to be written twice, must not depend on the readers.
-    files.sort_by_key(|file| file.number);
+    let all = check.sources.iter().enumerate();
+    let declaring = all.filter(|(_, source)| source.path.starts_with(GUESTS));
+    let numbers = declaring.map(|(number, _)| number).collect();
+    let files = parallel::map(numbers, |number| file(number, policy, groups, check.fork()));
     let mut guests = BTreeMap::new();
     let mut former = Vec::new();
     for file in files {
@@ -83,33 +78,6 @@ pub(super) fn read(
     guests
 }
 
-fn side_by_side(policy: &Policy, groups: &Groups, check: &Checker<'_>) -> Vec<File> {
-    let numbers: Vec<_> = (0..check.sources.len())
-        .filter(|number| check.sources[*number].path.starts_with(GUESTS))
-        .collect();
-    let readers = thread::available_parallelism().map_or(1, NonZero::get);
-    let readers = readers.min(READERS).min(numbers.len());
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut files = Vec::new();
-        while let Some(number) = numbers.get(next.fetch_add(1, Ordering::Relaxed)) {
-            files.push(file(*number, policy, groups, check.fork()));
-        }
-        files
-    };
-    thread::scope(|scope| {
-        let others: Vec<_> = (1..readers).map(|_| scope.spawn(work)).collect();
-        let mut files = work();
-        for other in others {
-            match other.join() {
-                Ok(more) => files.extend(more),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        files
-    })
-}
-
 fn file(number: usize, policy: &Policy, groups: &Groups, mut check: Checker<'_>) -> File {
     let mut sections = Sections::new();
     sections::read(number, &mut sections, &mut check);
@@ -127,11 +95,7 @@ fn file(number: usize, policy: &Policy, groups: &Groups, mut check: Checker<'_>)
         });
     }
     let mistakes = check.mistakes;
-    File {
-        number,
-        entries,
-        mistakes,
-    }
+    File { entries, mistakes }
 }
 
 /// Checks that an entry's groups are declared, and take members.

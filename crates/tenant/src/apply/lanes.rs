@@ -5,14 +5,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use guestlist_planner::address::Address;
-use guestlist_planner::request::{Bulk, Request};
+use guestlist_planner::request::{Bulk, JOINED, Request};
 use serde_json::json;
 use tokio::time::Instant;
 
 use crate::error::Error;
-
-/// How many references travel in one PATCH. Source: "Add members", Graph v1.0.
-const JOINED: usize = 20;
 
 /// The first and the longest pause between two tries.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
@@ -59,7 +56,7 @@ impl Chain {
         self.lost.is_some() || !self.is_due(now)
     }
 
-    /// Returns whether it was put off, and is not due yet.
+    /// Returns whether it was not put off, or long enough ago.
     pub(super) fn is_due(&self, now: Instant) -> bool {
         self.not_before.is_none_or(|instant| instant <= now)
     }

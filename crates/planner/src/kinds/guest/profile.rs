@@ -1,4 +1,4 @@
-//! The profile of a guest: which properties files may set.
+//! The profile of a guest: which properties files may set, and to what.
 
 use std::borrow::Borrow;
 use std::sync::LazyLock;
@@ -7,6 +7,8 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::few::Few;
+use crate::load::Checker;
+use crate::yaml::{Node, node::Value};
 
 /// A profile property that files may set.
 #[derive(Clone, Copy, Debug)]
@@ -96,5 +98,51 @@ impl Name {
 impl Borrow<str> for Name {
     fn borrow(&self) -> &str {
         self.0
+    }
+}
+
+/// Returns the profile properties of an entry.
+pub(super) fn read(node: &Node, check: &mut Checker<'_>) -> Profile {
+    let mut profile = Profile::default();
+    for (key, value) in node.entries() {
+        let Some(property) = PROFILE.iter().find(|property| property.name == key.name) else {
+            continue;
+        };
+        match property_value(property, value) {
+            Ok(text) => profile.insert(property.into(), text),
+            Err(message) => check.place(key.place, message),
+        }
+    }
+    profile
+}
+
+fn property_value(property: &Property, node: &Node) -> Result<Option<String>, String> {
+    let name = property.name;
+    match &node.value {
+        Value::Null if property.clearable => Ok(None),
+        Value::Null => Err(format!("`{name}` cannot be cleared")),
+        Value::Text(text) if text.trim().is_empty() => Err(format!(
+            "`{name}` is empty\nhint: write null to clear a property"
+        )),
+        Value::Text(text) if text.chars().count() > property.max => Err(format!(
+            "`{name}` is longer than the {} characters Graph takes",
+            property.max
+        )),
+        Value::Text(text)
+            if name == "usageLocation"
+                && !(text.len() == 2 && text.chars().all(|c| c.is_ascii_uppercase())) =>
+        {
+            Err(format!(
+                "`{text}` is no country code\nhint: `usageLocation` takes two capital letters (ISO 3166), such as FI"
+            ))
+        }
+        Value::Text(text) if text.chars().any(char::is_control) => {
+            Err(format!("`{name}` has a control character in it"))
+        }
+        Value::Text(text) => Ok(Some(text.clone())),
+        _ => Err(format!(
+            "expected text, found {}\nhint: put it in quotes if it is meant as text",
+            node.describe()
+        )),
     }
 }

@@ -7,13 +7,13 @@ use std::sync::LazyLock;
 use serde::{Deserialize, Deserializer, de};
 
 use super::Invitation;
-use super::profile::{PROFILE, Profile, Property};
+use super::profile::{self, PROFILE, Profile};
 use crate::domain;
 use crate::few::Few;
 use crate::load::{Checker, Origin};
 use crate::policy::{self, Permission, Policy, Repoint};
 use crate::time::{Until, days_after};
-use crate::yaml::{Node, Step, node::Value};
+use crate::yaml::{Node, Step};
 
 /// Keys that the contract knows and this version does not act on yet.
 const LATER: &[&str] = &["directoryRoles", "licenses", "appRoles", "accessPackages"];
@@ -140,7 +140,7 @@ impl Declared {
         check.nothing_held(node, |key| {
             PROFILE.iter().any(|property| property.name == key)
         });
-        let profile = profile(node, check);
+        let profile = profile::read(node, check);
         let written: Written = check.decode(node, &OTHERS)?;
         let mail = address(written.mail, node, "mail", check);
         let groups = written
@@ -289,52 +289,6 @@ static OTHERS: LazyLock<Vec<&str>> = LazyLock::new(|| {
     let profile = PROFILE.iter().map(|property| property.name);
     profile.chain(LATER.iter().copied()).collect()
 });
-
-/// Returns the profile properties of an entry.
-fn profile(node: &Node, check: &mut Checker<'_>) -> Profile {
-    let mut profile = Profile::default();
-    for (key, value) in node.entries() {
-        let Some(property) = PROFILE.iter().find(|property| property.name == key.name) else {
-            continue;
-        };
-        match property_value(property, value) {
-            Ok(text) => profile.insert(property.into(), text),
-            Err(message) => check.place(key.place, message),
-        }
-    }
-    profile
-}
-
-fn property_value(property: &Property, node: &Node) -> Result<Option<String>, String> {
-    let name = property.name;
-    match &node.value {
-        Value::Null if property.clearable => Ok(None),
-        Value::Null => Err(format!("`{name}` cannot be cleared")),
-        Value::Text(text) if text.trim().is_empty() => Err(format!(
-            "`{name}` is empty\nhint: write null to clear a property"
-        )),
-        Value::Text(text) if text.chars().count() > property.max => Err(format!(
-            "`{name}` is longer than the {} characters Graph takes",
-            property.max
-        )),
-        Value::Text(text)
-            if name == "usageLocation"
-                && !(text.len() == 2 && text.chars().all(|c| c.is_ascii_uppercase())) =>
-        {
-            Err(format!(
-                "`{text}` is no country code\nhint: `usageLocation` takes two capital letters (ISO 3166), such as FI"
-            ))
-        }
-        Value::Text(text) if text.chars().any(char::is_control) => {
-            Err(format!("`{name}` has a control character in it"))
-        }
-        Value::Text(text) => Ok(Some(text.clone())),
-        _ => Err(format!(
-            "expected text, found {}\nhint: put it in quotes if it is meant as text",
-            node.describe()
-        )),
-    }
-}
 
 fn memberships(
     groups: Vec<WrittenGroup>,
