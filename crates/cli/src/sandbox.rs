@@ -37,6 +37,7 @@ pub(crate) async fn serve(common: &Common, args: &ServeArgs) -> Result<Exit, Fai
         server.graph_url
     ));
     if let Some(path) = &args.tls {
+        let path = std::path::absolute(path).map_err(Failure::file(path))?;
         print(&format!(
             "export AZURE_AUTHORITY_HOST={}\nexport SSL_CERT_FILE={}\n",
             server.authority_url,

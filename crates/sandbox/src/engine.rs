@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::batch;
@@ -62,6 +62,8 @@ pub(crate) struct Engine {
     pub(crate) received: Vec<Received>,
     pub(crate) grants: HashMap<String, Grant>,
     pub(crate) file: Option<PathBuf>,
+    /// Whether the file does not hold what the tenant does.
+    unsaved: bool,
     pub(crate) number: usize,
     /// How often each fault's condition was met.
     pub(crate) met: Vec<usize>,
@@ -82,6 +84,7 @@ impl Engine {
             received: Vec::new(),
             grants: HashMap::new(),
             file: None,
+            unsaved: false,
             number: 0,
             met: Vec::new(),
             replica: None,
@@ -111,17 +114,18 @@ impl Engine {
 
     /// Brings what depends on others up to date, and saves.
     pub(crate) fn changed(&mut self) {
-        if let Err(error) = self.settle() {
+        self.tenant.refresh_dynamic_groups();
+        if let Err(error) = self.save() {
             panic!("the sandbox state could not be saved: {}", error.message);
         }
     }
 
-    fn settle(&mut self) -> Outcome<()> {
-        self.tenant.refresh_dynamic_groups();
+    fn save(&mut self) -> Outcome<()> {
+        self.unsaved = false;
         let Some(file) = &self.file else {
             return Ok(());
         };
-        store::write(file, &json!(self.tenant)).map_err(|error| {
+        store::write(file, &self.tenant).map_err(|error| {
             GraphError::new(
                 500,
                 "InternalServerError",
@@ -133,9 +137,17 @@ impl Engine {
         })
     }
 
-    /// Answers a request to Graph; `root` is scheme, host and version.
+    /// Answers a request to Graph; `root` is scheme, host and version. What it changed is saved
+    /// before the answer goes out.
     pub(crate) fn answer(&mut self, root: &str, request: &Request) -> Answer {
-        self.run(root, request, None)
+        let answer = self.run(root, request, None);
+        if !self.unsaved {
+            return answer;
+        }
+        match self.save() {
+            Ok(()) => answer,
+            Err(error) => Answer::Reply(Reply::refusal(&error, &Ids::of(request), self.now())),
+        }
     }
 
     /// Runs a request; inside a batch `outer` is the batch, whose token counts.
@@ -293,7 +305,8 @@ impl Engine {
         self.born.extend(born.into_iter().map(|id| (id, at)));
         let reply = done?;
         if request.method != "GET" {
-            self.settle()?;
+            self.tenant.refresh_dynamic_groups();
+            self.unsaved = true;
         }
         Ok(reply)
     }

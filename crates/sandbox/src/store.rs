@@ -5,6 +5,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::error::SandboxError;
@@ -24,7 +25,7 @@ pub(crate) fn read(path: &Path) -> Result<Option<Value>, SandboxError> {
 }
 
 /// Writes the state.
-pub(crate) fn write(path: &Path, state: &Value) -> io::Result<()> {
+pub(crate) fn write(path: &Path, state: &impl Serialize) -> io::Result<()> {
     if let Some(folder) = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())
@@ -35,7 +36,7 @@ pub(crate) fn write(path: &Path, state: &Value) -> io::Result<()> {
     name.push(format!(".{}.tmp", std::process::id()));
     let neighbour = Path::new(&name);
     let mut file = create(neighbour)?;
-    file.write_all(&serde_json::to_vec_pretty(state)?)?;
+    file.write_all(&serde_json::to_vec(state)?)?;
     file.sync_all()?;
     drop(file);
     fs::rename(neighbour, path)

@@ -1,5 +1,7 @@
 //! Faults, replication, batches, permissions and tokens, asked without a socket.
 
+use serde_json::json;
+
 use super::*;
 use crate::behaviour::Canned;
 use crate::quota::{Quota, Rate};
