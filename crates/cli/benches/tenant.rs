@@ -24,6 +24,8 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 const TENANT: &str = "7f3a0000-0000-4000-8000-000000000001";
+const CLIENT: &str = "99999999-9999-4999-8999-999999999999";
+const SECRET: &str = "secret";
 
 fn main() {
     if common::is_measuring() {
@@ -136,8 +138,8 @@ impl Served {
             .env("AZURE_AUTHORITY_HOST", &self.server.authority_url)
             .env("SSL_CERT_FILE", self.ca.path())
             .env("AZURE_TENANT_ID", TENANT)
-            .env("AZURE_CLIENT_ID", "99999999-9999-4999-8999-999999999999")
-            .env("AZURE_CLIENT_SECRET", "secret");
+            .env("AZURE_CLIENT_ID", CLIENT)
+            .env("AZURE_CLIENT_SECRET", SECRET);
         command
     }
 }

@@ -1,8 +1,9 @@
 //! The floor: a minimal client that sends what a command sent, to a fresh copy of the tenant. One
-//! connection pool, eight requests at a time, a token from the start, no retries and no decisions.
+//! connection pool, eight requests at a time, no retries and no decisions.
 //!
-//! It sends the recorded requests (method, path, headers, body; a batch is one) in their order, as
-//! soon as a place is free, and waits only for what must be waited for:
+//! It signs in as the command does, and sends the recorded requests (method, path, headers, body; a
+//! batch is one) in their order, as soon as a place is free. It waits only for what must be waited
+//! for:
 //!
 //! - a further page for the page that links to it;
 //! - a request that names a user or a group by id for an answer that has shown this id: ids of what
@@ -20,7 +21,7 @@ use reqwest::header::CONTENT_TYPE;
 use reqwest::{Certificate, Client, Method};
 use serde_json::Value;
 
-use crate::Served;
+use crate::{CLIENT, SECRET, Served, TENANT};
 
 /// How many requests are under way at once, as for the command.
 const PLACES: usize = 8;
@@ -38,7 +39,7 @@ pub(crate) async fn send(recorded: &Served, fresh: &Served) -> f64 {
     let mut run = Run {
         client,
         root: format!("{}/v1.0", fresh.server.graph_url),
-        token: fresh.sandbox.token(),
+        token: String::new(),
         new: HashMap::new(),
         keys: keys(&recorded.sandbox.state()),
         old: HashMap::new(),
@@ -50,6 +51,7 @@ pub(crate) async fn send(recorded: &Served, fresh: &Served) -> f64 {
         .collect();
     let mut waiting: VecDeque<_> = requests(recorded, &run).into();
     let start = Instant::now();
+    run.sign_in(fresh).await;
     let mut under_way = FuturesUnordered::new();
     let mut kinds = [0, 0];
     loop {
@@ -119,6 +121,20 @@ struct Run {
 }
 
 impl Run {
+    async fn sign_in(&mut self, fresh: &Served) {
+        let address = format!("{}/{TENANT}/oauth2/v2.0/token", fresh.server.authority_url);
+        let body = format!(
+            "grant_type=client_credentials&client_id={CLIENT}&client_secret={SECRET}&scope={}/.default",
+            fresh.server.graph_url
+        );
+        let sent = self.client.post(address).body(body);
+        let sent = sent.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let answer = sent.send().await.expect("an answer");
+        let answer = answer.text().await.expect("a text");
+        let answer: Value = serde_json::from_str(&answer).expect("JSON");
+        self.token = answer["access_token"].as_str().expect("a token").to_owned();
+    }
+
     fn is_ready(&self, request: &Request) -> bool {
         request.names.iter().all(|id| self.new.contains_key(id))
     }
