@@ -1,5 +1,9 @@
-//! Reads a tenant: asks the planner what it wants to know, wave by wave, until it knows.
+//! Reads a tenant: asks the planner what it wants to know, and again with each answer, until it
+//! knows.
 
+use std::collections::BTreeSet;
+
+use futures::stream::{FuturesUnordered, StreamExt};
 use guestlist_planner::load::Config;
 use guestlist_planner::snapshot::Snapshot;
 use jiff::Timestamp;
@@ -7,9 +11,9 @@ use jiff::Timestamp;
 use crate::client::Client;
 use crate::error::Error;
 
-/// How many waves a reading takes at most; the planner needs four. More would mean that an answer
-/// never satisfies its question.
-const WAVES: usize = 16;
+/// How many times a question may follow from the answer to another; the planner needs three. More
+/// would mean that an answer never satisfies its question.
+const DEPTH: usize = 16;
 
 /// Returns everything that a plan for `config` needs to know. Any read that fails or is cut short
 /// fails the whole: what was not read must not be taken for absent.
@@ -19,28 +23,43 @@ pub async fn observe(
     taken: Timestamp,
 ) -> Result<Snapshot, Error> {
     let mut snapshot = Snapshot::new(taken);
-    let mut open = Vec::new();
-    for wave in 0..WAVES {
-        open = snapshot.wants(&config.desired, &config.policy);
-        if open.is_empty() {
-            return Ok(snapshot);
+    let mut asked = BTreeSet::new();
+    let mut under_way = FuturesUnordered::new();
+    let mut depth = 0;
+    loop {
+        let wanted = snapshot.wants(&config.desired, &config.policy);
+        let open = wanted.first().map(|read| read.path.clone());
+        let new: Vec<_> = wanted
+            .into_iter()
+            .filter(|read| asked.insert(read.path.clone()))
+            .collect();
+        if !new.is_empty() {
+            tracing::info!(depth, reads = new.len(), "reading");
         }
-        tracing::info!(wave, reads = open.len(), "reading");
-        for pages in client.read_all(open.clone()).await? {
+        for group in client.groups(new)? {
+            under_way.push(async move { (depth + 1, client.follow(group).await) });
+        }
+        let Some((followed, answered)) = under_way.next().await else {
+            return open.map_or(Ok(snapshot), |path| Err(unsatisfied(path)));
+        };
+        depth = followed;
+        for pages in answered? {
             pages.hand_over(|read, answer| {
                 snapshot
                     .absorb(read, answer)
                     .map_err(|error| Error::shape(&read.path, &error))
             })?;
         }
+        if let Some(path) = open.filter(|_| depth > DEPTH) {
+            return Err(unsatisfied(path));
+        }
         client.tenant_has(snapshot.users.len());
     }
-    Err(Error::Shape {
-        path: open
-            .into_iter()
-            .map(|read| read.path)
-            .next()
-            .unwrap_or_default(),
+}
+
+fn unsatisfied(path: String) -> Error {
+    Error::Shape {
+        path,
         why: "the answers never satisfy the question".to_owned(),
-    })
+    }
 }

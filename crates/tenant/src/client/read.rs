@@ -1,5 +1,5 @@
-//! Reads: a wave of independent ones, joined where that is quicker, each followed to its last
-//! page, as far as that lies below the Graph root.
+//! Reads: independent ones, joined where that is quicker, each followed to its last page, as far as
+//! that lies below the Graph root.
 
 use futures::future::try_join_all;
 use guestlist_planner::request::{Answer, Read};
@@ -12,21 +12,23 @@ use super::pages::Pages;
 use super::{BATCH, Call, Client};
 
 impl Client {
-    /// Reads a wave of independent reads, and returns the answer to each, in order. The first
-    /// that fails fails them all.
+    /// Reads independent reads, and returns the answer to each, in order. The first that fails
+    /// fails them all.
     pub async fn read(&self, reads: Vec<Read>) -> Result<Vec<(Read, Answer)>, Error> {
-        let all = self.read_all(reads).await?;
-        Ok(all.into_iter().map(Pages::answer).collect())
+        let groups = self.groups(reads)?;
+        let done = try_join_all(groups.into_iter().map(|group| self.follow(group))).await?;
+        let mut done: Vec<_> = done.into_iter().flatten().collect();
+        done.sort_by_key(|pages: &Pages| pages.index);
+        Ok(done.into_iter().map(Pages::answer).collect())
     }
 
-    /// Does the same, and leaves the answers as the text they came as.
-    pub(crate) async fn read_all(&self, reads: Vec<Read>) -> Result<Vec<Pages>, Error> {
-        let (mut groups, mut short, mut singly) = (Vec::new(), Vec::new(), Vec::new());
+    /// Sorts independent reads into groups that can be followed side by side: those that are short
+    /// travel together.
+    pub(crate) fn groups(&self, reads: Vec<Read>) -> Result<Vec<Vec<Pages>>, Error> {
+        let (mut groups, mut short) = (Vec::new(), Vec::new());
         for (index, read) in reads.into_iter().enumerate() {
             let pages = Pages::new(self, index, read)?;
-            if is_served_singly(&pages.read.path) {
-                singly.push(pages);
-            } else if is_long(&pages.read) {
+            if is_served_singly(&pages.read.path) || is_long(&pages.read) {
                 groups.push(vec![pages]);
             } else {
                 short.push(pages);
@@ -36,22 +38,11 @@ impl Client {
             let rest = short.split_off(short.len().min(BATCH));
             groups.push(std::mem::replace(&mut short, rest));
         }
-        let one_by_one = async {
-            let mut done = Vec::new();
-            for pages in singly {
-                done.extend(self.follow(vec![pages]).await?);
-            }
-            Ok(done)
-        };
-        let together = try_join_all(groups.into_iter().map(|group| self.follow(group)));
-        let (together, mut done) = futures::future::try_join(together, one_by_one).await?;
-        done.extend(together.into_iter().flatten());
-        done.sort_by_key(|pages: &Pages| pages.index);
-        Ok(done)
+        Ok(groups)
     }
 
     /// Follows a group of reads to their last pages, in parts where a list turns out to be long.
-    async fn follow(&self, mut group: Vec<Pages>) -> Result<Vec<Pages>, Error> {
+    pub(crate) async fn follow(&self, mut group: Vec<Pages>) -> Result<Vec<Pages>, Error> {
         while self.turn(&mut group).await? {
             if let [pages] = group.as_mut_slice()
                 && let Some(sample) = pages.sample()
