@@ -59,23 +59,25 @@ impl FileJournal {
             plan: plan.digest.clone(),
         };
         journal
-            .line(&head)
-            .and_then(|()| journal.file.sync_data())
+            .lines(&[head])
             .map_err(Failure::file(&journal.path))?;
         Ok(journal)
     }
 
-    fn line(&mut self, value: &impl Serialize) -> std::io::Result<()> {
-        let mut text = serde_json::to_vec(value)?;
-        text.push(b'\n');
-        self.file.write_all(&text)
+    fn lines(&mut self, values: &[impl Serialize]) -> std::io::Result<()> {
+        let mut text = Vec::new();
+        for value in values {
+            serde_json::to_writer(&mut text, value)?;
+            text.push(b'\n');
+        }
+        self.file.write_all(&text)?;
+        self.file.sync_data()
     }
 }
 
 impl Journal for FileJournal {
     fn write(&mut self, entries: &[Entry]) -> std::io::Result<()> {
-        entries.iter().try_for_each(|entry| self.line(entry))?;
-        self.file.sync_data()
+        self.lines(entries)
     }
 }
 

@@ -9,6 +9,7 @@ mod report;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use futures::stream::{FuturesUnordered, StreamExt};
 use guestlist_planner::address::{Address, Ids};
 use guestlist_planner::kinds::{Change, Cx, Object, Stage};
 use guestlist_planner::plan::{Plan, Step};
@@ -23,9 +24,8 @@ use lanes::{Chain, Lanes, Unit};
 
 pub use report::{Entry, Journal, Outcome, Phase, Report};
 
-/// How much is sent before answers are looked at again: as many full batches as a client usually
-/// has under way.
-const ROUND: usize = 8 * BATCH;
+/// How many batches are under way at once: as many as a client usually has places.
+const PLACES: usize = 8;
 
 /// What a run needs besides the plan.
 #[derive(Clone, Debug)]
@@ -58,6 +58,7 @@ pub async fn apply(
         ends: BTreeMap::new(),
         halted: BTreeSet::new(),
         invited: false,
+        trying: false,
         barred: None,
         stopped: None,
     };
@@ -90,6 +91,8 @@ struct Run<'a> {
     halted: BTreeSet<String>,
     /// Whether Graph accepted an invitation in this run.
     invited: bool,
+    /// Whether an invitation is under way.
+    trying: bool,
     /// Why no more invitations are sent, if so.
     barred: Option<String>,
     /// Why nothing more is sent, if so.
@@ -110,20 +113,29 @@ impl Run<'_> {
                 .into_iter()
                 .map(|place| (lane(&self.steps[place]), place)),
         );
-        while !lanes.is_empty() && !self.is_stopped() {
-            self.look_for_lost(&mut lanes).await;
-            let mut units = self.next_round(&mut lanes);
-            if units.is_empty() {
-                match lanes.wake() {
-                    Some(wake) => self.client.stop().sleep_until(wake).await,
-                    None => continue,
+        let mut under_way = FuturesUnordered::new();
+        loop {
+            if !self.is_stopped() {
+                self.look_for_lost(&mut lanes).await;
+                // Who loses something is looked at right before, and many at a time.
+                let takes = matches!(stage, Stage::Block | Stage::Strip | Stage::Delete);
+                let places = PLACES - under_way.len();
+                let places = if takes && places < PLACES { 0 } else { places };
+                let mut units = self.next_units(&mut lanes, places * BATCH);
+                if takes {
+                    self.look_before_taking(&mut units, &mut lanes).await;
+                }
+                for batch in self.begin(units, &mut lanes) {
+                    under_way.push(sent(self.client, batch));
                 }
             }
-            if matches!(stage, Stage::Block | Stage::Strip | Stage::Delete) {
-                self.look_before_taking(&mut units, &mut lanes).await;
-            }
-            if !units.is_empty() {
-                self.send(units, &mut lanes).await;
+            match under_way.next().await {
+                Some((batch, results)) => self.take_in(batch, results, &mut lanes),
+                None if lanes.is_empty() || self.is_stopped() => break,
+                None => match lanes.wake() {
+                    Some(wake) => self.client.stop().sleep_until(wake).await,
+                    None => continue,
+                },
             }
         }
         for place in lanes.places() {
@@ -168,18 +180,19 @@ impl Run<'_> {
         self.steps[place].change.writes(&cx)
     }
 
-    /// Picks what can be sent now: one request for each object, edges that can travel together
-    /// joined. Chains that have come to their end leave their lanes.
-    fn next_round(&mut self, lanes: &mut Lanes) -> Vec<Unit> {
+    /// Picks what can be sent now, `most` units at most: one request for each object, edges that can
+    /// travel together joined. Chains that have come to their end leave their lanes.
+    fn next_units(&mut self, lanes: &mut Lanes, most: usize) -> Vec<Unit> {
         let now = Instant::now();
         let mut units: Vec<Unit> = Vec::new();
         let mut over = Vec::new();
-        for (object, chains) in lanes.iter() {
-            if units.len() >= ROUND {
+        for (object, chains) in lanes.free() {
+            if units.len() >= most {
                 break;
             }
             // The first one goes alone: if the tenant refuses invitations, it refuses one.
-            let alone = !self.invited && units.iter().any(|unit| is_invitation(&unit.request));
+            let trying = self.trying || units.iter().any(|unit| is_invitation(&unit.request));
+            let alone = !self.invited && trying;
             let mut unit: Option<Unit> = None;
             for chain in chains {
                 if chain.waits(now) {
@@ -234,21 +247,35 @@ impl Run<'_> {
         }
     }
 
-    /// Sends a round and takes in the answers.
-    async fn send(&mut self, units: Vec<Unit>, lanes: &mut Lanes) {
-        if let Err(error) = self.log(&units, None) {
-            self.stopped = Some(format!("the journal could not be written: {error}"));
-            return;
+    /// Notes what is about to be sent, and returns it in batches.
+    fn begin(&mut self, units: Vec<Unit>, lanes: &mut Lanes) -> Vec<Vec<Unit>> {
+        let entries = units.iter().flat_map(|unit| self.entries(unit, None));
+        let entries = entries.collect();
+        self.log(entries);
+        // What no line tells of is not sent.
+        if self.stopped.is_some() {
+            return Vec::new();
         }
-        let results = self
-            .client
-            .write(units.iter().map(Unit::request).collect())
-            .await;
-        if let Err(error) = self.log(&units, Some(&results)) {
-            self.stopped = Some(format!("the journal could not be written: {error}"));
+        self.trying |= units.iter().any(|unit| is_invitation(&unit.request));
+        units.iter().for_each(|unit| lanes.occupy(unit));
+        let mut units = units.into_iter().peekable();
+        let mut batches = Vec::new();
+        while units.peek().is_some() {
+            batches.push(units.by_ref().take(BATCH).collect());
         }
+        batches
+    }
+
+    /// Takes in the answers to a batch.
+    fn take_in(&mut self, batch: Vec<Unit>, results: Vec<Result<Reply, Error>>, lanes: &mut Lanes) {
+        let pairs = batch.iter().zip(&results);
+        let entries = pairs.flat_map(|(unit, result)| self.entries(unit, Some(result)));
+        let entries = entries.collect();
+        self.log(entries);
         let mut over = Vec::new();
-        for (unit, result) in units.into_iter().zip(results) {
+        for (unit, result) in batch.into_iter().zip(results) {
+            self.trying &= !is_invitation(&unit.request);
+            lanes.leave(&unit);
             let chains = lanes.chains(&unit);
             match result {
                 Ok(reply) => match self.accepted(&unit, &reply) {
@@ -352,24 +379,27 @@ impl Run<'_> {
         })
     }
 
-    /// Writes one line for each step of each unit.
-    fn log(
-        &mut self,
-        units: &[Unit],
-        results: Option<&[Result<Reply, Error>]>,
-    ) -> std::io::Result<()> {
-        let mut entries = Vec::new();
-        for (number, unit) in units.iter().enumerate() {
-            let sent = unit.request();
-            for place in &unit.places {
-                let intent = Entry::intent(&self.steps[*place], &sent);
-                entries.push(match results {
-                    Some(results) => intent.outcome(&results[number]),
-                    None => intent,
-                });
+    /// Returns a line of the journal for each step of a unit: what is sent, or what came of it.
+    fn entries(&self, unit: &Unit, result: Option<&Result<Reply, Error>>) -> Vec<Entry> {
+        let sent = unit.request();
+        let entry = |place: &usize| {
+            let intent = Entry::intent(&self.steps[*place], &sent);
+            match result {
+                Some(result) => intent.outcome(result),
+                None => intent,
             }
+        };
+        unit.places.iter().map(entry).collect()
+    }
+
+    /// Writes lines to the journal. That it cannot be written stops the run.
+    fn log(&mut self, entries: Vec<Entry>) {
+        if entries.is_empty() {
+            return;
         }
-        self.journal.write(&entries)
+        if let Err(error) = self.journal.write(&entries) {
+            self.stopped = Some(format!("the journal could not be written: {error}"));
+        }
     }
 
     /// Waits until what was created can be read back, and puts the report together.
@@ -386,6 +416,12 @@ impl Run<'_> {
             stopped: self.stopped,
         }
     }
+}
+
+async fn sent(client: &Client, batch: Vec<Unit>) -> (Vec<Unit>, Vec<Result<Reply, Error>>) {
+    let results = client.write(batch.iter().map(Unit::request).collect());
+    let results = results.await;
+    (batch, results)
 }
 
 /// Returns the object that a step writes to: no two writes to one object are under way at once.

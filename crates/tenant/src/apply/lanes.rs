@@ -1,7 +1,7 @@
 //! Steps under way, each a chain of requests; lanes of chains that write to one object, which go
 //! one after another; and units, what is sent together because several steps join.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use guestlist_planner::address::Address;
@@ -76,7 +76,11 @@ impl Chain {
 
 /// The chains that are left, by the object they write to, in the order of the plan.
 #[derive(Debug)]
-pub(super) struct Lanes(BTreeMap<Address, BTreeMap<usize, Chain>>);
+pub(super) struct Lanes {
+    lanes: BTreeMap<Address, BTreeMap<usize, Chain>>,
+    /// The objects to which a write is under way.
+    busy: BTreeSet<Address>,
+}
 
 impl Lanes {
     pub(super) fn new(places: impl Iterator<Item = (Address, usize)>) -> Self {
@@ -85,52 +89,69 @@ impl Lanes {
             let lane = lanes.entry(object).or_default();
             lane.insert(place, Chain::new(place));
         }
-        Self(lanes)
+        let busy = BTreeSet::new();
+        Self { lanes, busy }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.lanes.is_empty()
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&Address, impl Iterator<Item = &Chain>)> {
-        self.0
-            .iter()
+    /// Returns the objects to which nothing is under way, and their chains.
+    pub(super) fn free(&self) -> impl Iterator<Item = (&Address, impl Iterator<Item = &Chain>)> {
+        let free = self.lanes.iter();
+        free.filter(|(object, _)| !self.busy.contains(object))
             .map(|(object, chains)| (object, chains.values()))
+    }
+
+    /// Notes that a unit is under way.
+    pub(super) fn occupy(&mut self, unit: &Unit) {
+        self.busy.insert(unit.object.clone());
+    }
+
+    /// Notes that a unit is answered.
+    pub(super) fn leave(&mut self, unit: &Unit) {
+        self.busy.remove(&unit.object);
     }
 
     /// Returns every chain whose request got lost and that is due to be looked for.
     pub(super) fn lost(&mut self) -> impl Iterator<Item = &mut Chain> {
         let now = Instant::now();
-        let chains = self.0.values_mut().flat_map(BTreeMap::values_mut);
+        let chains = self.lanes.values_mut().flat_map(BTreeMap::values_mut);
         chains.filter(move |chain| chain.lost.is_some() && chain.is_due(now))
     }
 
     /// Returns the chains that a unit serves.
     pub(super) fn chains(&mut self, unit: &Unit) -> impl Iterator<Item = &mut Chain> {
-        let lane = self.0.get_mut(&unit.object).into_iter();
+        let lane = self.lanes.get_mut(&unit.object).into_iter();
         let chains = lane.flat_map(BTreeMap::values_mut);
         chains.filter(|chain| unit.places.contains(&chain.place))
     }
 
     /// Takes a chain out of its lane.
     pub(super) fn remove(&mut self, object: &Address, place: usize) {
-        if let Some(lane) = self.0.get_mut(object) {
+        if let Some(lane) = self.lanes.get_mut(object) {
             lane.remove(&place);
             if lane.is_empty() {
-                self.0.remove(object);
+                self.lanes.remove(object);
             }
         }
     }
 
     /// Returns when the first of the chains that were put off is due.
     pub(super) fn wake(&self) -> Option<Instant> {
-        let chains = self.0.values().flat_map(BTreeMap::values);
+        let chains = self.lanes.values().flat_map(BTreeMap::values);
         chains.filter_map(|chain| chain.not_before).min()
     }
 
     /// Returns the places of all chains, in the order of the plan.
     pub(super) fn places(&self) -> Vec<usize> {
-        let mut places: Vec<_> = self.0.values().flat_map(BTreeMap::keys).copied().collect();
+        let mut places: Vec<_> = self
+            .lanes
+            .values()
+            .flat_map(BTreeMap::keys)
+            .copied()
+            .collect();
         places.sort_unstable();
         places
     }

@@ -116,7 +116,8 @@ impl Run<'_> {
                     return failed(message);
                 }
                 if let Some(request) = request {
-                    self.note(chain.place, &request, &id);
+                    let entry = Entry::intent(&self.steps[chain.place], &request);
+                    self.log(vec![entry.found(&id)]);
                 }
                 chain.advance();
                 None
@@ -127,14 +128,6 @@ impl Run<'_> {
             Sight::Many => failed(format!("{address}: several answer to it now; plan again")),
             Sight::Nothing if chain.wait(self.options.settle) => None,
             Sight::Nothing => Some(self.failed(chain.place, &error)),
-        }
-    }
-
-    /// Adds a line to the journal that is no answer. That it cannot be written stops the run.
-    fn note(&mut self, place: usize, request: &Request, id: &str) {
-        let entry = Entry::intent(&self.steps[place], request).found(id);
-        if let Err(error) = self.journal.write(&[entry]) {
-            self.stopped = Some(format!("the journal could not be written: {error}"));
         }
     }
 }
