@@ -8,23 +8,23 @@ use guestlist_planner::safe::printable;
 use guestlist_tenant::apply::{Options, Outcome, Report};
 use jiff::Timestamp;
 
-use crate::args::{self, ApplyArgs, Common, Format, print};
-use crate::connection::connect;
+use crate::args::{self, ApplyArgs, Common, Format};
+use crate::connection::ready;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::journal::FileJournal;
+use crate::output::{print, tell};
 use crate::progress::Progress;
-use crate::{files, interrupt, keep, planning, showing};
+use crate::{interrupt, keep, planning, showing};
 
 pub(crate) async fn apply(
     common: &Common,
     args: &ApplyArgs,
     now: Timestamp,
 ) -> Result<Exit, Failure> {
-    let config = files::config(&common.dir, now)?;
     let saved = args.plan.as_deref().map(showing::saved).transpose()?;
+    let (config, connection) = ready(common, now).await?;
     let _lock = keep::lock(&common.dir)?;
-    let connection = connect(common, &config).await?;
     let snapshot = guestlist_tenant::observe(&connection.client, &config, now).await?;
     let request = Request {
         approved: saved.as_ref().map(|saved| saved.steps.clone()),
@@ -38,7 +38,7 @@ pub(crate) async fn apply(
         );
         return Err(Failure::plain(message, "plan anew for this tenant"));
     }
-    planning::show(common, &plan, Format::Text);
+    planning::show(common, &plan, Format::Text)?;
     if plan.is_refused() {
         return Ok(Exit::Refused);
     }
@@ -85,19 +85,21 @@ fn agreed(plan: &Plan) -> Result<bool, Failure> {
         ));
     }
     let name = plan.tenant_name.as_deref().unwrap_or(&plan.tenant);
-    eprint!(
+    let question = format!(
         "\nApply these {} steps to {}? Only `yes` is taken for an answer: ",
         plan.steps.len(),
         printable(name)
     );
-    let _ = std::io::stderr().flush();
+    std::io::stderr()
+        .write_all(question.as_bytes())
+        .map_err(Failure::file("stderr"))?;
     let mut answer = String::new();
     std::io::stdin()
         .read_line(&mut answer)
         .map_err(Failure::file("stdin"))?;
     let agreed = answer.trim() == "yes";
     if !agreed {
-        eprintln!("Nothing was changed.");
+        tell("Nothing was changed.");
     }
     Ok(agreed)
 }
@@ -141,5 +143,8 @@ fn result(report: &Report) {
     if failed + skipped + not_begun > 0 {
         text += " Planning again is safe.";
     }
-    print(&format!("{}\n", text.trim_start_matches('\n')));
+    // What was done was done, whether or not anybody can be told.
+    if let Err(failure) = print(&format!("{}\n", text.trim_start_matches('\n'))) {
+        tell(&failure.to_string());
+    }
 }

@@ -285,8 +285,3 @@ fn log(verbose: u8, color: bool) {
         .with_target(false)
         .init();
 }
-
-/// Prints to stdout. A reader that has gone away, such as `head`, is no error.
-pub(crate) fn print(text: &str) {
-    let _ = std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes());
-}

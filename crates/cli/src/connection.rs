@@ -1,19 +1,24 @@
 //! The way to a tenant: the embedded one, or a real one by whatever credential the environment
 //! names.
 
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use guestlist_planner::load::Config;
+use guestlist_planner::policy::Tenant;
 use guestlist_planner::snapshot::Snapshot;
 use guestlist_sandbox::{Sandbox, Server, serve};
-use guestlist_tenant::auth::{self, Endpoint};
+use guestlist_tenant::auth::{self, Choice, Endpoint};
 use guestlist_tenant::transport::{HttpTransport, Url, sign_in_client};
 use guestlist_tenant::{Client, ClientOptions, Stop};
+use jiff::Timestamp;
 
 use crate::args::Common;
 use crate::failure::Failure;
+use crate::files::Files;
 use crate::keep;
+use crate::output::tell;
 
 /// How many HTTP requests may be under way at once.
 const CONCURRENCY: usize = 8;
@@ -30,13 +35,29 @@ pub(crate) fn sandbox_state(root: &Path) -> PathBuf {
     root.join(keep::FOLDER).join("sandbox.json")
 }
 
-/// Connects to the tenant that the files are for.
-pub(crate) async fn connect(common: &Common, config: &Config) -> Result<Connection, Failure> {
-    if config.policy.tenant.is_sandbox() {
-        embedded(common).await
-    } else {
-        real(common, config).await
-    }
+/// Reads the files, and connects to the tenant that they are for. Signing in takes long and the
+/// files may be many, so both are begun; mistakes in the files come first all the same.
+pub(crate) async fn ready(
+    common: &Common,
+    now: Timestamp,
+) -> Result<(Config, Connection), Failure> {
+    let files = Files::read(&common.dir);
+    let tenant = files.tenant().filter(|tenant| !tenant.is_sandbox());
+    let signing_in = tenant.map(|tenant| tokio::spawn(real(common.clone(), tenant)));
+    let config = tokio::task::spawn_blocking(move || files.config(now));
+    let config = config
+        .await
+        .unwrap_or_else(|error| resume_unwind(error.into_panic()))?;
+    let Some(signing_in) = signing_in else {
+        return Ok((config, embedded(common).await?));
+    };
+    tell(&format!(
+        "signing in with {}",
+        choice(common, &config.policy.tenant)?
+    ));
+    let connection = signing_in.await;
+    let connection = connection.unwrap_or_else(|error| resume_unwind(error.into_panic()))?;
+    Ok((config, connection))
 }
 
 async fn embedded(common: &Common) -> Result<Connection, Failure> {
@@ -57,12 +78,18 @@ async fn embedded(common: &Common) -> Result<Connection, Failure> {
     })
 }
 
-async fn real(common: &Common, config: &Config) -> Result<Connection, Failure> {
-    let tenant = &config.policy.tenant;
-    let env = |name: &str| std::env::var(name).ok();
+fn env(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+fn choice(common: &Common, tenant: &Tenant) -> Result<Choice, Failure> {
     let terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    let choice = auth::choose(&env, common.auth.as_deref(), terminal, Some(&tenant.id))?;
-    eprintln!("signing in with {choice}");
+    let named = common.auth.as_deref();
+    Ok(auth::choose(&env, named, terminal, Some(&tenant.id))?)
+}
+
+async fn real(common: Common, tenant: Tenant) -> Result<Connection, Failure> {
+    let choice = choice(&common, &tenant)?;
     let ca = std::env::var_os("SSL_CERT_FILE")
         .filter(|path| !path.is_empty())
         .map(PathBuf::from);

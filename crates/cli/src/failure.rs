@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use guestlist_planner::safe::printable;
 use guestlist_planner::yaml::{Mistake, Source};
 
+use crate::output::tell;
+
 /// Why a command stopped.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
@@ -65,10 +67,10 @@ impl Failure {
     pub(crate) fn print(&self, color: bool) {
         if let Self::Mistakes(mistakes, sources) = self {
             for mistake in mistakes {
-                eprintln!("{}\n", mistake.show(sources, color));
+                tell(&format!("{}\n", mistake.show(sources, color)));
             }
         }
-        eprintln!("error: {}", printable(&self.to_string()));
+        tell(&format!("error: {}", printable(&self.to_string())));
         let hint = match self {
             Self::Tenant(error) => error.hint(),
             Self::Auth(error) => error.hint(),
@@ -76,7 +78,7 @@ impl Failure {
             _ => None,
         };
         for line in hint.iter().flat_map(|hint| hint.lines()) {
-            eprintln!("hint: {}", printable(line));
+            tell(&format!("hint: {}", printable(line)));
         }
     }
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use guestlist_planner::load::{Config, load};
+use guestlist_planner::load::{Config, load, tenant};
+use guestlist_planner::policy::Tenant;
 use guestlist_planner::yaml::{Mistake, Source, node::MAX_BYTES};
 use jiff::Timestamp;
 
@@ -17,25 +18,43 @@ const FOLDERS: [(&str, &str); 2] = [
     ("policies", "the rules for it"),
 ];
 
-/// Reads and understands a repository as of `now`.
-pub(crate) fn config(folder: &Path, now: Timestamp) -> Result<Config, Failure> {
-    let mut found = Found {
-        root: folder.to_owned(),
-        sources: BTreeMap::new(),
-        mistakes: Vec::new(),
-    };
-    for (name, holds) in FOLDERS {
-        found.folder(name, holds);
-    }
-    let sources: Vec<_> = found.sources.into_values().collect();
-    let loaded = load(&sources, now);
-    match loaded {
-        Ok(config) if found.mistakes.is_empty() => Ok(config),
-        Ok(_) => Err(Failure::Mistakes(found.mistakes, sources)),
-        Err(mistakes) => {
-            found.mistakes.extend(mistakes);
-            Err(Failure::Mistakes(found.mistakes, sources))
+/// The text of a repository, and what was wrong with reading it.
+#[derive(Debug)]
+pub(crate) struct Files {
+    sources: Vec<Source>,
+    mistakes: Vec<Mistake>,
+}
+
+impl Files {
+    /// Reads a repository.
+    pub(crate) fn read(folder: &Path) -> Self {
+        let mut found = Found {
+            root: folder.to_owned(),
+            sources: BTreeMap::new(),
+            mistakes: Vec::new(),
+        };
+        for (name, holds) in FOLDERS {
+            found.folder(name, holds);
         }
+        Self {
+            sources: found.sources.into_values().collect(),
+            mistakes: found.mistakes,
+        }
+    }
+
+    /// Returns which tenant the files are for, if that can be told without understanding them all.
+    pub(crate) fn tenant(&self) -> Option<Tenant> {
+        tenant(&self.sources)
+    }
+
+    /// Understands the files as of `now`.
+    pub(crate) fn config(mut self, now: Timestamp) -> Result<Config, Failure> {
+        match load(&self.sources, now) {
+            Ok(config) if self.mistakes.is_empty() => return Ok(config),
+            Ok(_) => {}
+            Err(mistakes) => self.mistakes.extend(mistakes),
+        }
+        Err(Failure::Mistakes(self.mistakes, self.sources))
     }
 }
 

@@ -4,15 +4,16 @@
 use guestlist_tenant::Stop;
 
 use crate::exit::Exit;
+use crate::output::tell;
 
 /// Listens until the program ends.
 pub(crate) fn listen(stop: Stop) {
     tokio::spawn(async move {
         asked().await;
-        eprintln!("\nstopping: what is under way is finished; once more stops now");
         stop.ask();
+        tell("\nstopping: what is under way is finished; once more stops now");
         asked().await;
-        eprintln!("\nstopped; planning again is safe");
+        tell("\nstopped; planning again is safe");
         std::process::exit(Exit::Partly as i32);
     });
 }

@@ -1,5 +1,7 @@
 //! The `guestlist` command. Each command is a file of its own; this only starts the one asked for.
 
+#![warn(clippy::print_stderr, clippy::print_stdout)]
+
 mod applying;
 mod args;
 mod connection;
@@ -10,6 +12,7 @@ mod interrupt;
 mod journal;
 mod keep;
 mod observing;
+mod output;
 mod planning;
 mod progress;
 mod sandbox;

@@ -6,19 +6,19 @@ use guestlist_planner::snapshot::{FORMAT, Snapshot};
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use crate::args::{Common, print};
-use crate::connection::{connect, right_tenant};
+use crate::args::Common;
+use crate::connection::{ready, right_tenant};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::{files, keep};
+use crate::keep;
+use crate::output::print;
 
 pub(crate) async fn observe(
     common: &Common,
     out: Option<&Path>,
     now: Timestamp,
 ) -> Result<Exit, Failure> {
-    let config = files::config(&common.dir, now)?;
-    let connection = connect(common, &config).await?;
+    let (config, connection) = ready(common, now).await?;
     let snapshot = guestlist_tenant::observe(&connection.client, &config, now).await?;
     right_tenant(&config, &snapshot)?;
     let mut text = serde_json::to_string(&snapshot).map_err(|error| Failure::Plain {
@@ -28,7 +28,7 @@ pub(crate) async fn observe(
     text.push('\n');
     match out {
         Some(path) => keep::write(path, &text)?,
-        None => print(&text),
+        None => print(&text)?,
     }
     Ok(Exit::Done)
 }

@@ -14,39 +14,31 @@ use guestlist_planner::snapshot::Snapshot;
 use guestlist_planner::time::{Days, Until, days_after, first_instant};
 use jiff::Timestamp;
 
-use crate::args::{Common, Format, PlanArgs, print};
-use crate::connection::{connect, right_tenant};
+use crate::args::{Common, Format, PlanArgs};
+use crate::connection::{ready, right_tenant};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::{files, keep, observing};
+use crate::files::Files;
+use crate::output::print;
+use crate::{keep, observing};
 
 pub(crate) async fn plan(
     common: &Common,
     args: &PlanArgs,
     now: Timestamp,
 ) -> Result<Exit, Failure> {
-    // A saved snapshot is read beside the files: both may be large.
-    let (config, saved) = std::thread::scope(|scope| {
-        let saved = args
-            .observed
-            .as_ref()
-            .map(|path| scope.spawn(|| observing::saved(path)));
-        let config = files::config(&common.dir, now);
-        let joined = saved.map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
-        (config, joined)
-    });
-    let config = config?;
+    let (config, snapshot) = match &args.observed {
+        Some(path) => saved(common, path, now)?,
+        None => {
+            let (config, connection) = ready(common, now).await?;
+            let snapshot = guestlist_tenant::observe(&connection.client, &config, now).await?;
+            (config, snapshot)
+        }
+    };
     let at = args
         .at
         .as_deref()
         .map_or(Ok(now), |when| instant(when, &config, now))?;
-    let snapshot = match saved {
-        Some(saved) => saved?,
-        None => {
-            let connection = connect(common, &config).await?;
-            guestlist_tenant::observe(&connection.client, &config, now).await?
-        }
-    };
     let request = args.choice.request();
     let (plan, _) = match &args.observed {
         Some(path) => {
@@ -59,7 +51,7 @@ pub(crate) async fn plan(
     if let Some(path) = &args.out {
         keep::write(path, &render::json(&plan))?;
     }
-    show(common, &plan, args.format);
+    show(common, &plan, args.format)?;
     let exit = match () {
         () if plan.is_refused() => Exit::Refused,
         () if args.detailed_exitcode && !plan.is_empty() => Exit::Pending,
@@ -68,6 +60,16 @@ pub(crate) async fn plan(
     // The process ends here; taking a large tenant apart piece by piece would only take time.
     std::mem::forget((config, snapshot, plan));
     Ok(exit)
+}
+
+/// Reads the files and a saved snapshot side by side: both may be large.
+fn saved(common: &Common, path: &Path, now: Timestamp) -> Result<(Config, Snapshot), Failure> {
+    std::thread::scope(|scope| {
+        let snapshot = scope.spawn(|| observing::saved(path));
+        let config = Files::read(&common.dir).config(now);
+        let snapshot = snapshot.join().unwrap_or_else(|panic| resume_unwind(panic));
+        Ok((config?, snapshot?))
+    })
 }
 
 /// Says that a saved snapshot does not answer all that these files ask.
@@ -131,7 +133,7 @@ fn known(only: &str, config: &Config, snapshot: &Snapshot) -> Result<(), Failure
 }
 
 /// Prints a plan on stdout.
-pub(crate) fn show(common: &Common, plan: &Plan, format: Format) {
+pub(crate) fn show(common: &Common, plan: &Plan, format: Format) -> Result<(), Failure> {
     match format {
         Format::Text => print(&render::text::plan(
             plan,

@@ -9,6 +9,8 @@ use guestlist_planner::safe::printable;
 use guestlist_tenant::apply::Outcome;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::output::tell;
+
 /// What the bar shows: steps done, and how long the rest will take at the pace so far.
 const BAR: &str = "{bar:30} {pos} of {len} steps, {msg}";
 
@@ -44,7 +46,7 @@ impl Progress {
         match &self.bar {
             // Its report gives their number.
             None if *outcome == Outcome::NotBegun => {}
-            None => eprintln!("[{}/{}] {line}", self.done, self.total),
+            None => tell(&format!("[{}/{}] {line}", self.done, self.total)),
             Some(bar) => {
                 if matches!(outcome, Outcome::Failed { .. } | Outcome::Skipped(_)) {
                     bar.println(line);

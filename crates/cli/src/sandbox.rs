@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use guestlist_sandbox::{Behaviour, Sandbox, Tls};
 
-use crate::args::{Common, ServeArgs, print};
+use crate::args::{Common, ServeArgs};
 use crate::connection::sandbox_state;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::keep;
+use crate::output::{print, tell};
 
 pub(crate) async fn serve(common: &Common, args: &ServeArgs) -> Result<Exit, Failure> {
     keep::folder(&common.dir)?;
@@ -32,24 +33,19 @@ pub(crate) async fn serve(common: &Common, args: &ServeArgs) -> Result<Exit, Fai
     let server = guestlist_sandbox::serve(sandbox, address, tls.as_ref())
         .await
         .map_err(Failure::file(format!("127.0.0.1:{}", args.port)))?;
-    print(&format!(
-        "export GUESTLIST_GRAPH_ENDPOINT={}\n",
-        server.graph_url
-    ));
+    let mut exports = format!("export GUESTLIST_GRAPH_ENDPOINT={}\n", server.graph_url);
     if let Some(path) = &args.tls {
         let path = std::path::absolute(path).map_err(Failure::file(path))?;
-        print(&format!(
-            "export AZURE_AUTHORITY_HOST={}\nexport SSL_CERT_FILE={}\n",
+        exports += &format!(
+            "export AZURE_AUTHORITY_HOST={}\nexport SSL_CERT_FILE={}\nexport AZURE_TENANT_ID={}\n\
+             export AZURE_CLIENT_ID=sandbox\nexport AZURE_CLIENT_SECRET=sandbox\n",
             server.authority_url,
-            path.display()
-        ));
-        print(&format!(
-            "export AZURE_TENANT_ID={}\n",
+            path.display(),
             state["organization"]["id"].as_str().unwrap_or_default()
-        ));
-        print("export AZURE_CLIENT_ID=sandbox\nexport AZURE_CLIENT_SECRET=sandbox\n");
+        );
     }
-    eprintln!("serving the sandbox tenant; Ctrl-C ends it");
+    print(&exports)?;
+    tell("serving the sandbox tenant; Ctrl-C ends it");
     tokio::signal::ctrl_c()
         .await
         .map_err(Failure::file("Ctrl-C"))?;
@@ -59,9 +55,9 @@ pub(crate) async fn serve(common: &Common, args: &ServeArgs) -> Result<Exit, Fai
 pub(crate) fn reset(common: &Common) -> Result<Exit, Failure> {
     let path = sandbox_state(&common.dir);
     match std::fs::remove_file(&path) {
-        Ok(()) => print("The sandbox tenant is forgotten; the next use begins anew.\n"),
+        Ok(()) => print("The sandbox tenant is forgotten; the next use begins anew.\n")?,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            print("There was nothing to forget.\n")
+            print("There was nothing to forget.\n")?
         }
         Err(error) => return Err(Failure::file(path)(error)),
     }

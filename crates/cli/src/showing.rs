@@ -4,16 +4,17 @@ use std::path::Path;
 
 use guestlist_planner::plan::{FORMAT, Plan};
 
-use crate::args::{Common, Format, print};
+use crate::args::{Common, Format};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::output::print;
 use crate::{journal, planning};
 
 pub(crate) fn show(common: &Common, path: &Path, format: Format) -> Result<Exit, Failure> {
     let text = std::fs::read_to_string(path).map_err(Failure::file(path))?;
     match journal::read(&text) {
-        Some(told) => print(&told),
-        None => planning::show(common, &decode(path, &text)?, format),
+        Some(told) => print(&told)?,
+        None => planning::show(common, &decode(path, &text)?, format)?,
     }
     Ok(Exit::Done)
 }

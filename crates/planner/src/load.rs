@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::kinds::{group, guest};
-use crate::policy::Policy;
+use crate::policy::{Policy, Tenant};
 use crate::yaml::node::{Place, Value};
 use crate::yaml::{self, Mistake, Node, Source, Step};
 
@@ -235,6 +235,19 @@ pub fn load(sources: &[Source], now: Timestamp) -> Result<Config, Vec<Mistake>> 
     check.mistakes.sort();
     check.mistakes.dedup();
     Err(check.mistakes)
+}
+
+/// Returns which tenant files are for, without reading the guests; none if there is a mistake.
+pub fn tenant(sources: &[Source]) -> Option<Tenant> {
+    let mut check = Checker::new(sources, Timestamp::UNIX_EPOCH);
+    let mut sections = Sections::new();
+    for (number, source) in sources.iter().enumerate() {
+        if !source.path.starts_with(GUESTS) {
+            sections::read(number, &mut sections, &mut check);
+        }
+    }
+    let policy = policy(&sections, &mut check);
+    check.mistakes.is_empty().then_some(policy.tenant)
 }
 
 fn policy(sections: &BTreeMap<String, Node>, check: &mut Checker<'_>) -> Policy {

@@ -1,0 +1,23 @@
+//! What people read: on stdout what they asked for, on stderr everything else. Either may go away
+//! or be full, and a run goes on all the same.
+
+use std::io::{ErrorKind, Write, stderr, stdout};
+
+use crate::failure::Failure;
+
+/// Prints to stdout. A reader that has gone away, such as `head`, is no error.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    let mut stdout = stdout().lock();
+    let written = stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush());
+    match written {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::file("stdout")(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Says a line on stderr.
+pub(crate) fn tell(line: &str) {
+    let _ = stderr().write_all(format!("{line}\n").as_bytes());
+}
