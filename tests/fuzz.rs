@@ -240,10 +240,12 @@ fn http_bodies_are_taken_in_or_refused_and_a_run_ends() {
                 stamp: config.policy.tenant.stamp.as_str().to_owned(),
                 now: now(),
                 settle: std::time::Duration::from_secs(60),
+                earlier: Default::default(),
             };
             let report = apply(
                 &client,
                 &plan,
+                &snapshot,
                 ids,
                 options,
                 &mut Stops(None),

@@ -131,8 +131,19 @@ pub(crate) async fn run(
     now: Timestamp,
     journal: &mut dyn Journal,
 ) -> Result<Ran, guestlist_tenant::Error> {
-    let client = client(sandbox);
-    let snapshot = observe(&client, config, now).await?;
+    run_with(&client(sandbox), config, now, journal, || {}).await
+}
+
+/// Does the same with a client that may be asked to stop; something happens between planning and
+/// applying.
+pub(crate) async fn run_with(
+    client: &Client,
+    config: &Config,
+    now: Timestamp,
+    journal: &mut dyn Journal,
+    meanwhile: impl FnOnce(),
+) -> Result<Ran, guestlist_tenant::Error> {
+    let snapshot = observe(client, config, now).await?;
     let hand = Hand {
         removals: Some(99),
         expiries: Some(99),
@@ -142,12 +153,23 @@ pub(crate) async fn run(
         ..Request::default()
     };
     let (plan, ids) = plan(config, &snapshot, now, &request, &Header::default());
+    meanwhile();
     let options = Options {
         stamp: config.policy.tenant.stamp.as_str().to_owned(),
         now,
         settle: SETTLE,
+        earlier: Default::default(),
     };
-    let report = apply(&client, &plan, ids, options, journal, &mut |_, _| {}).await;
+    let report = apply(
+        client,
+        &plan,
+        &snapshot,
+        ids,
+        options,
+        journal,
+        &mut |_, _| {},
+    )
+    .await;
     Ok(Ran { plan, report })
 }
 

@@ -15,9 +15,12 @@ use crate::faults::{Reference, Tally, check_mails, remails, spread, unmark, writ
 use crate::harness::{Repository, Tenant};
 use crate::scenario::{config, differences, essence, files, mails, tenant};
 
-pub(crate) const APPLY: [&str; 6] = [
+/// What a run that was killed sent is looked for as long as the tenant may take to show it.
+pub(crate) const APPLY: [&str; 8] = [
     "apply",
     "--yes",
+    "--settle",
+    "2",
     "--allow-removals",
     "99",
     "--allow-expiries",

@@ -285,10 +285,12 @@ fn promise_11_what_changed_after_the_plan_is_looked_at_again_and_left_alone() {
             stamp: "extensionAttribute15".into(),
             now: now(),
             settle: std::time::Duration::from_secs(5),
+            earlier: Default::default(),
         };
         let report = apply(
             &client,
             &plan,
+            &snapshot,
             ids,
             options,
             &mut Stops(None),

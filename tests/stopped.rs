@@ -1,6 +1,7 @@
 //! Stopped with a word of warning: Ctrl-C and SIGTERM, a journal that cannot be written, connections
 //! that go away, lists that never end.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, ErrorKind};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -8,8 +9,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use guestlist_planner::request::Read;
-use guestlist_sandbox::{Act, Behaviour, Fault, Received, Sandbox};
-use guestlist_tenant::apply::{Entry, Journal};
+use guestlist_sandbox::{Act, Behaviour, Fault, Received, Sandbox, When};
+use guestlist_tenant::Stop;
+use guestlist_tenant::apply::{Entry, Journal, Outcome, Phase};
 use guestlist_tenant::transport::{
     HeaderMap, HttpRequest, HttpResponse, HttpTransport, Method, Transport, TransportError, Url,
 };
@@ -19,8 +21,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use crate::faults::{fresh, reference};
-use crate::harness::{Repository, Tenant};
-use crate::inside::{on_paused_clock, over, run};
+use crate::harness::{REAL, Repository, Tenant};
+use crate::inside::{client, on_paused_clock, over, run, run_with};
 use crate::killed::{APPLY, now, repository, shown, wait_for};
 use crate::scenario::{differences, essence, mails, tenant};
 
@@ -219,6 +221,120 @@ fn promise_12_nothing_more_is_sent_once_the_journal_cannot_be_written() {
             assert!(by_then > 0 || left == 0);
         }
     });
+}
+
+/// A journal that asks the run to stop at a call, and keeps the last line about each object.
+struct Asks {
+    left: usize,
+    stop: Stop,
+    told: BTreeMap<String, Phase>,
+}
+
+impl Journal for Asks {
+    fn write(&mut self, entries: &[Entry]) -> std::io::Result<()> {
+        match self.left {
+            0 => self.stop.ask(),
+            _ => self.left -= 1,
+        }
+        let told = entries.iter();
+        let told = told.map(|entry| (entry.address.clone(), entry.phase));
+        self.told.extend(told);
+        Ok(())
+    }
+}
+
+#[test]
+fn promise_12_an_interrupted_run_says_what_it_did() {
+    let reference = reference();
+    on_paused_clock(async {
+        let now = crate::faults::now();
+        for left in 0.. {
+            let sandbox = fresh(Vec::new());
+            let client = client(&sandbox);
+            let mut journal = Asks {
+                left,
+                stop: client.stop().clone(),
+                told: BTreeMap::new(),
+            };
+            let ran = run_with(&client, &reference.config, now, &mut journal, || {})
+                .await
+                .unwrap();
+            if ran.report.stopped.is_none() {
+                assert!(left > 10);
+                break;
+            }
+            for (step, outcome) in &ran.report.outcomes {
+                let address = step.address.to_string();
+                let phase = journal.told.get(&address);
+                let sent = phase == Some(&Phase::Outcome);
+                // Several steps may be about one guest; an edge or a group is one step.
+                let expected = match step.address.kind.as_str() {
+                    "guest" => continue,
+                    _ if sent => Outcome::Done,
+                    _ => Outcome::NotBegun,
+                };
+                assert_ne!(phase, Some(&Phase::Intent), "{address} after line {left}");
+                assert_eq!(*outcome, expected, "{address} after line {left}");
+            }
+        }
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn promise_5_killed_before_lists_show_the_guest_and_run_again_nobody_is_invited_twice() {
+    let tenant = Tenant::empty();
+    let repository = Repository::new(&[
+        ("guests/all.yaml", "guests: [{mail: ada@contoso.example}]"),
+        ("policies/all.yaml", REAL),
+    ]);
+    let lags = |faults| {
+        tenant.sandbox.behave(Behaviour {
+            replication: Duration::from_secs(3),
+            faults,
+            ..Behaviour::default()
+        });
+    };
+    let path = "/invitations".to_owned();
+    lags(vec![Fault {
+        when: When::Matching { method: None, path },
+        skip: 0,
+        times: 1,
+        act: Act::DoThenHang,
+    }]);
+    let args = ["apply", "--yes", "--settle", "20"];
+    let mut child = tenant.command(&repository, &args).spawn().unwrap();
+    while tenant.mails() == 0 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    lags(Vec::new());
+    let again = tenant.run(&repository, &args).ends(0);
+    assert!(
+        again.stderr.contains("may have created 1"),
+        "{}",
+        again.stderr
+    );
+    assert_eq!(tenant.mails(), 1, "{}", again.stderr);
+    tenant
+        .run(&repository, &["plan", "--detailed-exitcode"])
+        .ends(0);
+}
+
+#[test]
+fn a_run_goes_on_when_nobody_reads_what_it_says() {
+    let now = now();
+    let (tenant, repository) = (Tenant::serve(tenant(now)), repository(now));
+    let mut command = tenant.command(&repository, &APPLY);
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop((child.stdout.take(), child.stderr.take()));
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    tenant.applied(&repository);
 }
 
 #[test]

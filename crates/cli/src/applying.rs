@@ -1,8 +1,10 @@
 //! `apply`: plans, shows, asks, executes, and says what became of each step.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
+use guestlist_planner::address::Address;
 use guestlist_planner::plan::{Plan, Request};
 use guestlist_planner::safe::printable;
 use guestlist_tenant::apply::{Options, Outcome, Report};
@@ -15,7 +17,7 @@ use crate::failure::Failure;
 use crate::journal::FileJournal;
 use crate::output::{print, tell};
 use crate::progress::Progress;
-use crate::{interrupt, keep, planning, showing};
+use crate::{interrupt, journal, keep, planning, showing};
 
 pub(crate) async fn apply(
     common: &Common,
@@ -49,18 +51,21 @@ pub(crate) async fn apply(
     if !args.yes && !agreed(&plan)? {
         return Ok(Exit::Error);
     }
+    let settle = Duration::from_secs(args.settle);
     let mut journal = FileJournal::begin(&common.dir, &plan)?;
     let options = Options {
         stamp: config.policy.tenant.stamp.as_str().to_owned(),
         // The grace of whom this disables counts from now, not from when the reading began.
         now: args::now(),
-        settle: Duration::from_secs(args.settle),
+        earlier: earlier(common, &plan, settle)?,
+        settle,
     };
     interrupt::listen(connection.client.stop().clone());
     let mut progress = Progress::new(plan.steps.len());
     let report = guestlist_tenant::apply::apply(
         &connection.client,
         &plan,
+        &snapshot,
         ids,
         options,
         &mut journal,
@@ -74,6 +79,29 @@ pub(crate) async fn apply(
     } else {
         Exit::Partly
     })
+}
+
+/// Returns what of a plan an earlier run may have created, and says so: looking for it takes time.
+fn earlier(
+    common: &Common,
+    plan: &Plan,
+    settle: Duration,
+) -> Result<BTreeMap<Address, Duration>, Failure> {
+    let mut earlier = journal::earlier(&common.dir, &plan.tenant, settle)?;
+    let created = plan
+        .steps
+        .iter()
+        .filter(|step| step.change.before().is_none());
+    let created: BTreeSet<_> = created.map(|step| &step.address).collect();
+    earlier.retain(|address, _| created.contains(address));
+    if let Some(left) = earlier.values().max() {
+        tell(&format!(
+            "an earlier run may have created {} of these; they are looked for, for up to {} seconds",
+            earlier.len(),
+            left.as_secs()
+        ));
+    }
+    Ok(earlier)
 }
 
 /// Asks whether to go on. Without a terminal nobody could answer.

@@ -42,7 +42,7 @@ pub(crate) struct Common {
     #[arg(long, value_name = "NAME", global = true)]
     pub(crate) auth: Option<String>,
     /// How long to wait for one answer of the tenant, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 100, global = true)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 100, global = true, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     timeout: u64,
     /// Say more: -v what is read and written, -vv every request.
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
@@ -185,7 +185,7 @@ pub(crate) struct ApplyArgs {
     #[arg(long)]
     pub(crate) yes: bool,
     /// How long to wait for what was just created to become usable, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(..=86_400))]
     pub(crate) settle: u64,
 }
 

@@ -98,7 +98,10 @@ async fn real(common: Common, tenant: Tenant) -> Result<Connection, Failure> {
         scope,
         authority,
     } = Endpoint::new(&env, tenant.cloud)?;
-    let credential = choice.credential(&authority, &sign_in_client(ca.as_deref())?)?;
+    let credential = choice.credential(
+        &authority,
+        &sign_in_client(ca.as_deref(), choice.is_local())?,
+    )?;
     let transport = Arc::new(HttpTransport::new(
         &graph_root,
         ca.as_deref(),

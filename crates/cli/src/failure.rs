@@ -40,6 +40,9 @@ pub(crate) enum Failure {
     },
 }
 
+/// How many mistakes are shown: one wrong name may stand in thousands of entries.
+const SHOWN: usize = 100;
+
 fn mistakes(count: usize) -> String {
     if count == 1 {
         "1 mistake".to_owned()
@@ -66,8 +69,11 @@ impl Failure {
     /// Prints the failure on stderr.
     pub(crate) fn print(&self, color: bool) {
         if let Self::Mistakes(mistakes, sources) = self {
-            for mistake in mistakes {
+            for mistake in mistakes.iter().take(SHOWN) {
                 tell(&format!("{}\n", mistake.show(sources, color)));
+            }
+            if mistakes.len() > SHOWN {
+                tell(&format!("{} more are not shown.\n", mistakes.len() - SHOWN));
             }
         }
         tell(&format!("error: {}", printable(&self.to_string())));

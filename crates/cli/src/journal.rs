@@ -4,12 +4,15 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use guestlist_planner::address::Address;
 use guestlist_planner::plan::Plan;
 use guestlist_planner::safe::printable;
 use guestlist_tenant::apply::{Entry, Journal, Phase};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
@@ -27,7 +30,7 @@ pub(crate) struct FileJournal {
 #[serde(rename_all = "camelCase")]
 struct Head {
     phase: HeadPhase,
-    at: jiff::Timestamp,
+    at: Timestamp,
     version: String,
     tenant: String,
     commit: Option<String>,
@@ -46,7 +49,7 @@ impl FileJournal {
     pub(crate) fn begin(root: &Path, plan: &Plan) -> Result<Self, Failure> {
         let folder = keep::folder(root)?.join("journal");
         keep::make(&folder)?;
-        let at = jiff::Timestamp::now();
+        let at = Timestamp::now();
         let path = folder.join(format!("{}.jsonl", at.strftime("%Y%m%dT%H%M%S%.6fZ")));
         let file = keep::append(&path).map_err(Failure::file(&path))?;
         let mut journal = Self { file, path };
@@ -78,6 +81,61 @@ impl FileJournal {
 impl Journal for FileJournal {
     fn write(&mut self, entries: &[Entry]) -> std::io::Result<()> {
         self.lines(entries)
+    }
+}
+
+/// Returns what earlier runs on a tenant may have created less than `settle` ago, and how much of
+/// that time is left: lists need not show it yet.
+pub(crate) fn earlier(
+    root: &Path,
+    tenant: &str,
+    settle: Duration,
+) -> Result<BTreeMap<Address, Duration>, Failure> {
+    let folder = root.join(keep::FOLDER).join("journal");
+    let mut created = BTreeMap::new();
+    let files = match std::fs::read_dir(&folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(created),
+        files => files.map_err(Failure::file(&folder))?,
+    };
+    for file in files {
+        let path = file.map_err(Failure::file(&folder))?.path();
+        let written = path.metadata().and_then(|data| data.modified());
+        let age = written.map_err(Failure::file(&path))?.elapsed();
+        // One from the future is new.
+        if age.is_ok_and(|age| age > settle) {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).map_err(Failure::file(&path))?;
+        let Some((head, rest)) = text.split_once('\n') else {
+            continue;
+        };
+        if serde_json::from_str::<Head>(head).is_ok_and(|head| head.tenant == tenant) {
+            for entry in rest
+                .lines()
+                .filter_map(|line| serde_json::from_str(line).ok())
+            {
+                note(&entry, settle, &mut created);
+            }
+        }
+    }
+    Ok(created)
+}
+
+/// Takes a line into account: later lines about an object replace earlier ones.
+fn note(entry: &Entry, settle: Duration, created: &mut BTreeMap<Address, Duration>) {
+    let Some((kind, key)) = entry.address.split_once(' ') else {
+        return;
+    };
+    let address = Address::new(kind, key);
+    let creates = ["POST /invitations", "POST /groups"].contains(&entry.request.as_str());
+    let clean = entry.failed && !entry.in_doubt || entry.phase == Phase::NotSent;
+    if !creates {
+        return;
+    }
+    let age = Timestamp::now().duration_since(entry.at).unsigned_abs();
+    match settle.checked_sub(age) {
+        Some(left) if !clean => drop(created.insert(address, left)),
+        _ => drop(created.remove(&address)),
     }
 }
 

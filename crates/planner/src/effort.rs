@@ -33,12 +33,13 @@ pub struct Effort {
 }
 
 impl Effort {
+    pub(crate) fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// Returns what these steps take.
-    pub(crate) fn of(steps: &[Step], ids: &Ids) -> Self {
-        if steps.is_empty() {
-            return Self::default();
-        }
-        let ids = as_if_known(steps, ids);
+    pub(crate) fn of(steps: &[Step]) -> Self {
+        let ids = as_if_known(steps);
         let cx = Cx {
             ids: &ids,
             now: Timestamp::UNIX_EPOCH,
@@ -63,15 +64,14 @@ impl Effort {
     }
 }
 
-/// Returns the ids with one for everything that is still to be made.
-fn as_if_known(steps: &[Step], ids: &Ids) -> Ids {
-    let mut ids = ids.clone();
+/// Returns an id for everything that the steps name: how many requests there are does not depend on
+/// which.
+fn as_if_known(steps: &[Step]) -> Ids {
+    let mut ids = Ids::default();
     for step in steps {
         let object = step.change.object();
         for address in object.refs().into_iter().chain([object.address()]) {
-            if ids.get(&address).is_none() {
-                ids.bind(address, String::new());
-            }
+            ids.bind(address, String::new());
         }
     }
     ids

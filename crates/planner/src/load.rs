@@ -18,8 +18,6 @@ use crate::policy::{Policy, Tenant};
 use crate::yaml::node::{Place, Value};
 use crate::yaml::{self, Mistake, Node, Source, Step};
 
-use sections::Sections;
-
 /// The folder of guests.
 pub const GUESTS: &str = "guests/";
 
@@ -209,12 +207,7 @@ impl<'a> Checker<'a> {
 /// Reads a repository as of `now`.
 pub fn load(sources: &[Source], now: Timestamp) -> Result<Config, Vec<Mistake>> {
     let mut check = Checker::new(sources, now);
-    let mut sections = Sections::new();
-    for (number, source) in sources.iter().enumerate() {
-        if !source.path.starts_with(GUESTS) {
-            sections::read(number, &mut sections, &mut check);
-        }
-    }
+    let sections = sections::policies(&mut check);
     let policy = policy(&sections, &mut check);
     let groups = groups(&sections, &mut check);
     let guests = entries::read(&policy, &groups, &mut check);
@@ -240,12 +233,7 @@ pub fn load(sources: &[Source], now: Timestamp) -> Result<Config, Vec<Mistake>> 
 /// Returns which tenant files are for, without reading the guests; none if there is a mistake.
 pub fn tenant(sources: &[Source]) -> Option<Tenant> {
     let mut check = Checker::new(sources, Timestamp::UNIX_EPOCH);
-    let mut sections = Sections::new();
-    for (number, source) in sources.iter().enumerate() {
-        if !source.path.starts_with(GUESTS) {
-            sections::read(number, &mut sections, &mut check);
-        }
-    }
+    let sections = sections::policies(&mut check);
     let policy = policy(&sections, &mut check);
     check.mistakes.is_empty().then_some(policy.tenant)
 }

@@ -32,7 +32,7 @@ pub struct Matching<'a> {
     snapshot: &'a Snapshot,
     stamp: &'a str,
     owner: &'a str,
-    /// By key. Like the next, only ever looked into: its order does not matter.
+    /// By key. Like the next in no order: nothing that is said depends on one.
     matches: HashMap<&'a str, Match<'a>>,
     /// Every account that any declared address may mean, matched or not. Nobody among them is
     /// undeclared.
@@ -151,7 +151,8 @@ impl<'a> Matching<'a> {
         users.sort_by(|a, b| a.id.cmp(&b.id));
         users.dedup_by(|a, b| a.id == b.id);
         let claims = users.iter().map(|user| user.id.as_str()).collect();
-        (claims, self.choose(guest, &users, own.is_empty(), deleted))
+        let is_former = own.is_empty() && !old.is_empty();
+        (claims, self.choose(guest, &users, is_former, deleted))
     }
 
     fn choose(

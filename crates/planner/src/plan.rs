@@ -104,17 +104,22 @@ impl Step {
 
     /// Returns whether the step posts an invitation, of which Graph takes only so many.
     pub fn invites(&self) -> bool {
-        let acts = |action| {
-            matches!(
+        let creates = matches!(
+            self.change,
+            Change::Create {
+                after: Object::Guest(_)
+            }
+        );
+        creates || self.mails_again()
+    }
+
+    /// Returns whether the step asks somebody to redeem who is there already.
+    pub fn mails_again(&self) -> bool {
+        match &self.change {
+            Change::Act { action, .. } => matches!(
                 action,
                 Action::Remind | Action::ResetRedemption | Action::Repoint
-            )
-        };
-        match &self.change {
-            Change::Create {
-                after: Object::Guest(_),
-            } => true,
-            Change::Act { action, .. } => acts(*action),
+            ),
             _ => false,
         }
     }
@@ -163,7 +168,7 @@ pub struct Plan {
     /// How many steps of each sort there are.
     pub counts: Counts,
     /// What it takes.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Effort::is_none")]
     pub effort: Effort,
     /// What would change, in order.
     pub steps: Vec<Step>,
@@ -247,11 +252,12 @@ fn decide(
     if let Some(only) = &request.only {
         restrict(&mut steps, &mut findings, &crate::domain::normal(only));
     }
+    // Before anything is left out: what waits for a hand-over waits all the more without it.
+    let handed = handed_over(&steps);
     if let Some(approved) = &request.approved {
         findings.extend(left_out(approved, &steps));
         keep_approved(&mut steps, approved);
     }
-    let handed = handed_over(&steps);
     if request.no_removals {
         steps.retain(|step| !step.takes());
     }
@@ -290,7 +296,7 @@ fn decide(
         commit: header.commit.clone(),
         files: config.digest.clone(),
         counts,
-        effort: Effort::of(&steps, &aim.ids),
+        effort: Effort::of(&steps),
         steps,
         findings,
         limits,

@@ -19,10 +19,6 @@ use crate::request::{Answer, Read, literal};
 /// The version of the file format. A reader refuses a newer one.
 pub const FORMAT: u32 = 1;
 
-/// From how many addresses on it costs less to read everybody than to look each address up. Who
-/// is about to be invited is looked up once more all the same.
-const MANY: usize = 150;
-
 /// What a read is about, for whoever takes in its answer.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Topic {
@@ -56,6 +52,30 @@ pub enum Topic {
     Governed,
     /// What a guest is a member of.
     Holds(ObjectId),
+}
+
+impl Topic {
+    /// Returns whether further questions follow from an answer. To the others they follow at most
+    /// together with the last.
+    pub fn leads_on(&self) -> bool {
+        match self {
+            Self::Organization
+            | Self::Users
+            | Self::DeletedUsers
+            | Self::AllMembers
+            | Self::Groups
+            | Self::Group(_)
+            | Self::RoleGroups => true,
+            Self::LookedUpUsers
+            | Self::Principals
+            | Self::Members(_)
+            | Self::Owners(_)
+            | Self::RoleAssignments
+            | Self::RoleDefinitions
+            | Self::Governed
+            | Self::Holds(_) => false,
+        }
+    }
 }
 
 /// The state of a tenant at one instant.
@@ -174,11 +194,7 @@ impl Snapshot {
     /// sponsors of guests.
     fn doubtful(&self, desired: &Desired, policy: &Policy, matching: &Matching<'_>) -> Vec<Read> {
         let doubtful = matching.doubtful(desired);
-        let mut reads = if doubtful.len() > MANY {
-            vec![user::members()]
-        } else {
-            user::lookups(doubtful.iter().map(String::as_str))
-        };
+        let mut reads = user::elsewhere(&doubtful);
         let sponsors: BTreeSet<_> = self
             .users
             .values()
@@ -212,11 +228,9 @@ impl Snapshot {
         let items = match answer {
             Answer::Items(items) => items,
             Answer::Missing => {
-                match &read.about {
-                    Some(Topic::Group(id)) => drop(self.groups.missing.insert(id.clone())),
-                    // No list is not an empty list.
-                    Some(Topic::Governed) => drop(self.denied.insert(read.path.clone())),
-                    _ => {}
+                // No list is not an empty list.
+                if read.about == Some(Topic::Governed) {
+                    self.denied.insert(read.path.clone());
                 }
                 Vec::new()
             }

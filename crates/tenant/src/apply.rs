@@ -14,13 +14,14 @@ use guestlist_planner::address::{Address, Ids};
 use guestlist_planner::kinds::{Change, Cx, Object, Stage};
 use guestlist_planner::plan::{Plan, Step};
 use guestlist_planner::request::Request;
+use guestlist_planner::snapshot::Snapshot;
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::client::{BATCH, Client, Reply};
 use crate::error::Error;
-use lanes::{Chain, Lanes, Unit};
+use lanes::{Chain, Lanes, Lost, Unit};
 
 pub use report::{Entry, Journal, Outcome, Phase, Report};
 
@@ -36,12 +37,17 @@ pub struct Options {
     pub now: Timestamp,
     /// How long what was just created may take to become usable.
     pub settle: Duration,
+    /// What an earlier run may have created so shortly ago that lists need not show it yet, and how
+    /// long they may still take. It is looked for before it is created.
+    pub earlier: BTreeMap<Address, Duration>,
 }
 
-/// Executes a plan. `ids` are those that planning bound; `progress` hears of each step as it ends.
+/// Executes a plan. `snapshot` is what it was made from, `ids` are those that planning bound;
+/// `progress` hears of each step as it ends.
 pub async fn apply(
     client: &Client,
     plan: &Plan,
+    snapshot: &Snapshot,
     ids: Ids,
     options: Options,
     journal: &mut dyn Journal,
@@ -50,11 +56,14 @@ pub async fn apply(
     let mut run = Run {
         client,
         steps: &plan.steps,
+        snapshot,
         ids,
         options,
         journal,
         progress,
         fresh: BTreeSet::new(),
+        blocked: BTreeMap::new(),
+        looked: None,
         ends: BTreeMap::new(),
         halted: BTreeSet::new(),
         invited: false,
@@ -78,16 +87,21 @@ pub async fn apply(
 struct Run<'a> {
     client: &'a Client,
     steps: &'a [Step],
+    snapshot: &'a Snapshot,
     ids: Ids,
     options: Options,
     journal: &'a mut dyn Journal,
     progress: &'a mut dyn FnMut(&Step, &Outcome),
     /// Ids of what this run created or restored: only about them does "not found" mean "not yet".
     fresh: BTreeSet<String>,
+    /// The last step on each guest that was done before anything was stripped.
+    blocked: BTreeMap<String, usize>,
+    /// When it was last seen that addresses are free.
+    looked: Option<Instant>,
     /// How each step ended, by its place in the plan.
     ends: BTreeMap<usize, Outcome>,
-    /// Guests who should be disabled by now, or have a new address, and do not: nothing more is
-    /// done to them.
+    /// Guests who should be disabled by now, or have a new address, and are not or do not: nothing
+    /// more is done to them.
     halted: BTreeSet<String>,
     /// Whether Graph accepted an invitation in this run.
     invited: bool,
@@ -108,23 +122,22 @@ impl Run<'_> {
             self.look_before_inviting(&places).await;
             places.retain(|place| !self.ends.contains_key(place));
         }
-        let mut lanes = Lanes::new(
-            places
-                .into_iter()
-                .map(|place| (lane(&self.steps[place]), place)),
-        );
+        let chains = places.into_iter().map(|place| self.chain(place));
+        let mut lanes = Lanes::new(chains);
         let mut under_way = FuturesUnordered::new();
         loop {
             if !self.is_stopped() {
                 self.look_for_lost(&mut lanes).await;
-                // Who loses something is looked at right before, and many at a time.
-                let takes = matches!(stage, Stage::Block | Stage::Strip | Stage::Delete);
+                // Who loses something is looked at right before: as many at a time as can be.
                 let places = PLACES - under_way.len();
-                let places = if takes && places < PLACES { 0 } else { places };
+                let places = if takes(stage) && places < PLACES {
+                    0
+                } else {
+                    places
+                };
                 let mut units = self.next_units(&mut lanes, places * BATCH);
-                if takes {
-                    self.look_before_taking(&mut units, &mut lanes).await;
-                }
+                self.look_before_sending(stage, &mut units, &mut lanes)
+                    .await;
                 for batch in self.begin(units, &mut lanes) {
                     under_way.push(sent(self.client, batch));
                 }
@@ -138,8 +151,36 @@ impl Run<'_> {
                 },
             }
         }
-        for place in lanes.places() {
-            self.end(place, Outcome::NotBegun);
+        for chain in lanes.rest() {
+            let outcome = self.interrupted(&chain);
+            self.end(chain.place, outcome);
+        }
+    }
+
+    /// Returns a step's lane, and the step with nothing sent yet.
+    fn chain(&self, place: usize) -> (Address, Chain) {
+        let step = &self.steps[place];
+        let mut chain = Chain::new(place);
+        if matches!(step.change, Change::Create { .. }) {
+            let earlier = self.options.earlier.get(&step.address);
+            chain.lost = earlier.copied().map(Lost::Earlier);
+        }
+        (lane(step), chain)
+    }
+
+    /// Returns how a step ended with which the run did not go on.
+    fn interrupted(&self, chain: &Chain) -> Outcome {
+        let sent = chain.next > 0 || matches!(chain.lost, Some(Lost::Answer(_)));
+        match self.requests(chain.place).len() {
+            len if sent && chain.lost.is_none() && chain.next >= len => Outcome::Done,
+            _ if sent => Outcome::Failed {
+                message: format!(
+                    "could not {} to the end: the run stopped",
+                    deed(&self.steps[chain.place])
+                ),
+                hint: Some("some of it was sent; planning again is safe".to_owned()),
+            },
+            _ => Outcome::NotBegun,
         }
     }
 
@@ -154,9 +195,15 @@ impl Run<'_> {
     fn end(&mut self, place: usize, outcome: Outcome) {
         let step = &self.steps[place];
         let blocks = step.stage == Stage::Block && matches!(step.change, Change::Update { .. });
-        if (step.hands_over() || blocks) && outcome != Outcome::Done {
+        let stays = matches!(step.change.object(), Object::Guest(guest) if guest.account_enabled == Some(false));
+        if (step.hands_over() || blocks || stays) && outcome != Outcome::Done {
             self.halted
                 .extend(step.change.object().guest().map(str::to_owned));
+        }
+        if step.stage == Stage::Block && outcome == Outcome::Done {
+            let guest = step.change.object().guest();
+            self.blocked
+                .extend(guest.map(|key| (key.to_owned(), place)));
         }
         (self.progress)(step, &outcome);
         self.ends.insert(place, outcome);
@@ -170,7 +217,7 @@ impl Run<'_> {
         }
     }
 
-    /// Returns what a step still has to send.
+    /// Returns what a step sends, from the first request on.
     fn requests(&self, place: usize) -> Vec<Request> {
         let cx = Cx {
             ids: &self.ids,
@@ -242,7 +289,13 @@ impl Run<'_> {
             .nth(chain.next)
             .ok_or(Outcome::Done)?;
         match &self.barred {
-            Some(why) if is_invitation(&request) => Err(Outcome::Skipped(why.clone())),
+            Some(why) if is_invitation(&request) && chain.next == 0 => {
+                Err(Outcome::Skipped(why.clone()))
+            }
+            Some(why) if is_invitation(&request) => Err(Outcome::Failed {
+                message: format!("could not {}: {why}", deed(step)),
+                hint: None,
+            }),
             _ => Ok(request),
         }
     }
@@ -306,10 +359,11 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Records the id of what this run created. One of an object that was there before is a
-    /// failure: what follows would write to the wrong object.
+    /// Records the id of what this run created. One of an object that the plan saw is a failure:
+    /// what follows would write to the wrong object.
     fn bind(&mut self, address: &Address, id: &str) -> Result<(), String> {
-        if self.ids.contains(id) {
+        let users = [&self.snapshot.users, &self.snapshot.deleted];
+        if self.ids.contains(id) || users.iter().any(|users| users.contains_key(id)) {
             return Err(format!(
                 "{address}: Graph answered with an account that was there before ({id}); plan again"
             ));
@@ -337,16 +391,19 @@ impl Run<'_> {
                     .to_owned(),
             );
         }
+        if error.is_long_throttle() {
+            self.stopped = Some(error.to_string());
+        }
         let mut over = Vec::new();
         for chain in chains {
             let step = &self.steps[chain.place];
             if matches!(error, Error::Stopped { .. }) {
-                over.push((chain.place, Outcome::NotBegun));
+                over.push((chain.place, self.interrupted(chain)));
             } else if unit.places.len() > 1 {
                 // One of them spoilt it for all: each goes alone.
                 chain.single = true;
             } else if error.is_lost() && self.can_be_found(chain.place, &unit.request) {
-                chain.lost = Some(error.clone());
+                chain.lost = Some(Lost::Answer(error.clone()));
             } else if error.is_not_yet()
                 && self.is_fresh(chain.place)
                 && chain.wait(self.options.settle)
@@ -422,6 +479,11 @@ async fn sent(client: &Client, batch: Vec<Unit>) -> (Vec<Unit>, Vec<Result<Reply
     let results = client.write(batch.iter().map(Unit::request).collect());
     let results = results.await;
     (batch, results)
+}
+
+/// Returns whether the steps of a stage take something from guests.
+fn takes(stage: Stage) -> bool {
+    matches!(stage, Stage::Block | Stage::Strip | Stage::Delete)
 }
 
 /// Returns the object that a step writes to: no two writes to one object are under way at once.

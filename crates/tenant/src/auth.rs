@@ -188,9 +188,9 @@ impl fmt::Display for Choice {
 }
 
 impl Choice {
-    /// Returns the tenant that is signed in to, as far as that is said anywhere.
-    pub fn tenant(&self) -> Option<&str> {
-        self.tenant.as_deref()
+    /// Returns whether the token comes from this machine or its host, over plain http.
+    pub fn is_local(&self) -> bool {
+        matches!(self.way, Way::ManagedIdentity { .. })
     }
 
     fn client(&self) -> Option<&str> {
@@ -382,14 +382,13 @@ mod tests {
         let other = "00000000-0000-4000-8000-00000000000c";
         let with = |files| {
             let env = |name: &str| (name == TENANT.0).then(|| TENANT.1.to_owned());
-            choose(&env, Some("azure-cli"), false, Some(files))
-                .map(|choice| choice.tenant().unwrap().to_owned())
+            choose(&env, Some("azure-cli"), false, Some(files)).map(|choice| choice.tenant.unwrap())
         };
         assert!(matches!(with(other), Err(AuthError::OtherTenant { .. })));
         assert_eq!(with("contoso.example").unwrap(), TENANT.1);
         assert_eq!(with(&TENANT.1.to_uppercase()).unwrap(), TENANT.1);
         let unset = choose(&|_| None, Some("azure-cli"), false, Some("contoso.example")).unwrap();
-        assert_eq!(unset.tenant(), Some("contoso.example"));
+        assert_eq!(unset.tenant.as_deref(), Some("contoso.example"));
     }
 
     #[test]

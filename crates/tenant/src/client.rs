@@ -195,12 +195,14 @@ impl Client {
 
     /// Sends one HTTP request, with the token, once.
     async fn deliver(&self, call: &Call) -> Result<Outcome, Error> {
-        self.budget.spend(call.cost, &self.stop).await;
+        // The place first: what waits for one must not have been let through before Graph asked
+        // for quiet.
         let _place = self
             .places
             .acquire()
             .await
             .expect("the semaphore is never closed");
+        self.budget.spend(call.cost, &self.stop).await;
         if self.stop.is_asked() {
             let call = call.name.clone();
             return Err(Error::Stopped { call });

@@ -3,6 +3,7 @@
 
 mod fault;
 
+use crate::throttle::PATIENCE;
 use std::fmt;
 
 pub(crate) use fault::{Fault, clean};
@@ -185,15 +186,6 @@ impl Error {
         }
     }
 
-    /// Returns Graph's error code: the outermost that says anything.
-    pub fn code(&self) -> Option<&str> {
-        self.refusal()?
-            .codes
-            .iter()
-            .map(String::as_str)
-            .find(|code| !code.is_empty())
-    }
-
     /// Returns the id by which the request can be found in Microsoft's logs.
     pub fn request_id(&self) -> Option<&str> {
         match self {
@@ -203,9 +195,12 @@ impl Error {
         }
     }
 
-    /// Returns whether Graph asked to slow down, longer than we were willing to wait.
-    pub fn is_throttle(&self) -> bool {
-        matches!(self.status(), Some(429 | 509)) && self.refusal().is_some()
+    /// Returns whether Graph asked for quiet, for longer than a run waits.
+    pub(crate) fn is_long_throttle(&self) -> bool {
+        self.refusal().is_some_and(|refusal| {
+            let asked = refusal.retry_after.unwrap_or_default();
+            refusal.status == 429 && asked > PATIENCE
+        })
     }
 
     /// Returns whether this means "not yet", if it is about an object that this run created.

@@ -26,8 +26,14 @@ pub async fn observe(
     let mut asked = BTreeSet::new();
     let mut under_way = FuturesUnordered::new();
     let mut depth = 0;
+    let mut leads_on = true;
     loop {
-        let wanted = snapshot.wants(&config.desired, &config.policy);
+        // Asking means matching the whole tenant, so it is done only where it may help.
+        let wanted = if leads_on || under_way.is_empty() {
+            snapshot.wants(&config.desired, &config.policy)
+        } else {
+            Vec::new()
+        };
         let open = wanted.first().map(|read| read.path.clone());
         let new: Vec<_> = wanted
             .into_iter()
@@ -43,7 +49,9 @@ pub async fn observe(
             return open.map_or(Ok(snapshot), |path| Err(unsatisfied(path)));
         };
         depth = followed;
+        leads_on = false;
         for pages in answered? {
+            leads_on |= pages.leads_on();
             pages.hand_over(|read, answer| {
                 snapshot
                     .absorb(read, answer)

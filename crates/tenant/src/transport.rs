@@ -100,9 +100,11 @@ impl HttpTransport {
     }
 }
 
-/// Returns the client that signs in, which trusts what [`HttpTransport::new`] trusts.
-pub fn sign_in_client(ca_file: Option<&Path>) -> Result<reqwest::Client, Error> {
-    build(builder(ca_file)?.timeout(SIGN_IN_TIMEOUT))
+/// Returns the client that signs in, which trusts what [`HttpTransport::new`] trusts. `local` says
+/// that it asks this machine or its host, over plain http: a proxy would see the token.
+pub fn sign_in_client(ca_file: Option<&Path>, local: bool) -> Result<reqwest::Client, Error> {
+    let builder = builder(ca_file)?.timeout(SIGN_IN_TIMEOUT);
+    build(if local { builder.no_proxy() } else { builder })
 }
 
 fn build(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, Error> {
@@ -252,7 +254,7 @@ mod tests {
         let empty = folder.path().join("empty.pem");
         std::fs::write(&empty, "").unwrap();
         for path in [folder.path().join("missing.pem"), empty] {
-            let error = sign_in_client(Some(&path)).unwrap_err().to_string();
+            let error = sign_in_client(Some(&path), false).unwrap_err().to_string();
             assert!(error.contains(path.to_str().unwrap()), "{error}");
         }
     }

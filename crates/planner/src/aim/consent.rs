@@ -241,12 +241,14 @@ impl Aim {
 }
 
 /// Returns whether a hand-over that was interrupted had asked for redemption already: since its
-/// mark was set, the account has begun to wait for it. Then only the mark is left to clear.
+/// mark was set, sessions were ended and the account has begun to wait. Then only the mark is left to
+/// clear. Somebody else's request alone looks otherwise: it ends no sessions.
 pub(super) fn was_asked(user: &User, stamp: &Stamp, now: Timestamp) -> bool {
-    let marked = stamp.instant(Mark::Repoint, now);
-    marked
-        .zip(sent(user))
-        .is_some_and(|(marked, sent)| sent >= marked)
+    let Some(marked) = stamp.instant(Mark::Repoint, now) else {
+        return false;
+    };
+    let since = |instant: Option<Timestamp>| instant.is_some_and(|instant| instant >= marked);
+    since(sent(user)) && since(user.sessions_valid_from)
 }
 
 /// Returns when the invitation that waits was sent.

@@ -126,16 +126,17 @@ impl World<'_> {
     /// Returns why nothing may be taken from a user, if so.
     pub(super) fn kept(&self, user: &User) -> Option<Kept> {
         let guarded = &self.known.guarded;
+        // Graph would refuse every change, whatever else the guest is.
+        if user.restricted {
+            return Some(Kept::Restricted);
+        }
         if guarded.protected.contains(user.id.as_str()) {
             return Some(Kept::Protected);
         }
         if let Some(what) = guarded.powers.get(user.id.as_str()) {
             return Some(Kept::Privileged(what.clone()));
         }
-        if !guarded.is_known {
-            return Some(Kept::Unknown);
-        }
-        user.restricted.then_some(Kept::Restricted)
+        (!guarded.is_known).then_some(Kept::Unknown)
     }
 }
 

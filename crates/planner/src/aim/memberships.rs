@@ -16,13 +16,14 @@ use crate::kinds::guest::{self, user::User};
 use crate::kinds::membership::Membership;
 use crate::kinds::{Kind, Object};
 use crate::matching::Match;
+use crate::parallel;
 use crate::plan::{Because, Count};
 use crate::stamp::Reading;
 use crate::time::show;
 
 impl Aim {
     pub(super) fn memberships(&mut self, world: World<'_>) {
-        let known = Rolls {
+        let rolls = Rolls {
             accounts: self.accounts(world),
             granted: self.granted(world),
         };
@@ -34,16 +35,23 @@ impl Aim {
                 (group, is_barred)
             })
             .collect();
+        // Decided apart: the rolls hold on to what is known of guests.
         let mut decided = Self::default();
         decided.each(&groups, |aim, (group, is_barred)| {
-            aim.group(world, group, *is_barred, &known);
+            aim.members_of(world, group, *is_barred, &rolls);
         });
-        drop(known);
+        drop(rolls);
         self.take_in(decided);
     }
 
     /// Compares the members of one group.
-    fn group(&mut self, world: World<'_>, group: &Declared, is_barred: bool, known: &Rolls<'_>) {
+    fn members_of(
+        &mut self,
+        world: World<'_>,
+        group: &Declared,
+        is_barred: bool,
+        rolls: &Rolls<'_>,
+    ) {
         let seen = match world.known.groups.find(group, world.owner()) {
             Found::One(seen) => Some(seen),
             _ => None,
@@ -52,10 +60,10 @@ impl Aim {
             .filter(|_| !is_barred)
             .and_then(|seen| world.snapshot.groups.members.get(&seen.id));
         let members = members.into_iter().flatten();
-        let accounts = members.filter_map(|id| known.accounts.get(id.as_str()));
+        let accounts = members.filter_map(|id| rolls.accounts.get(id.as_str()));
         let stay = self.members(world, group, accounts);
         self.unchanged += stay.len();
-        let granted = known.granted.get(group.name.as_str());
+        let granted = rolls.granted.get(group.name.as_str());
         for (declared, granted) in granted.into_iter().flatten() {
             if !stay.contains(declared.key.as_str()) {
                 self.grant(world, group, seen, declared, granted);
@@ -76,16 +84,19 @@ impl Aim {
                 declared,
             })
         };
-        let guests = world.snapshot.users.values().filter(|user| user.is_guest());
-        guests
-            .map(|user| {
-                let account = match ours(&user.id) {
-                    Some(ours) => Account::Ours(user, ours),
-                    None => Account::Stray(user, self.bound_key(user)),
-                };
-                (user.id.as_str(), account)
-            })
-            .collect()
+        let account = |user: &&'a User| {
+            let account = match ours(&user.id) {
+                Some(ours) => Account::Ours(user, ours),
+                None => Account::Stray(user, self.bound_key(user)),
+            };
+            (user.id.as_str(), account)
+        };
+        let users = world.snapshot.users.values();
+        let guests: Vec<_> = users.filter(|user| user.is_guest()).collect();
+        let accounts = parallel::shares(&guests, |guests| {
+            guests.iter().map(account).collect::<Vec<_>>()
+        });
+        accounts.into_iter().flatten().collect()
     }
 
     /// Returns to whom each group is granted, of those who may be given anything.

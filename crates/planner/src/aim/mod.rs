@@ -310,18 +310,39 @@ impl Aim {
     }
 
     /// Takes in what was decided about others. What is decided is settled, so nothing is compared.
+    /// Names of principals are given one after the other, and never within a part.
     fn take_in(&mut self, part: Self) {
-        self.changes.extend(part.changes);
-        self.notes.extend(part.notes);
-        self.findings.extend(part.findings);
-        self.ids.extend(part.ids);
-        self.managed += part.managed;
-        self.not_ours += part.not_ours;
-        self.unchanged += part.unchanged;
-        self.blocked.extend(part.blocked);
-        self.barred.extend(part.barred);
-        self.fates.extend(part.fates);
-        self.keys.extend(part.keys);
+        let Self {
+            changes,
+            notes,
+            findings,
+            ids,
+            managed,
+            not_ours,
+            unchanged,
+            blocked,
+            barred,
+            fates,
+            keys,
+            wanted,
+            observed,
+            gone,
+            principals,
+            names,
+        } = part;
+        debug_assert!(wanted.is_empty() && observed.is_empty() && gone.is_empty());
+        debug_assert!(principals.is_empty() && names.is_empty());
+        self.changes.extend(changes);
+        self.notes.extend(notes);
+        self.findings.extend(findings);
+        self.ids.extend(ids);
+        self.managed += managed;
+        self.not_ours += not_ours;
+        self.unchanged += unchanged;
+        self.blocked.extend(blocked);
+        self.barred.extend(barred);
+        self.fates.extend(fates);
+        self.keys.extend(keys);
     }
 
     /// Compares what was aimed at so far with what is there. Called after each guest and each group:

@@ -2,76 +2,67 @@
 
 use std::collections::BTreeSet;
 
-use super::{Aim, Fate, World};
+use super::{Aim, World};
 use crate::address::Address;
 use crate::diff::Gone;
 use crate::kinds::guest::written::Declared;
 use crate::kinds::sponsor::Sponsor;
 use crate::kinds::{Kind, Object};
+use crate::matching::Match;
 use crate::plan::Because;
 
 impl Aim {
     pub(super) fn sponsors(&mut self, world: World<'_>) {
         for declared in world.desired.guests.values() {
-            let fate = self.fates.get(&declared.key).filter(|fate| fate.grant);
-            if let (Some(fate), Some(names)) = (fate.cloned(), &declared.sponsors) {
-                self.vouched(world, declared, names, fate);
+            let fate = self.fates.get(&declared.key);
+            if let Some(names) = &declared.sponsors
+                && fate.is_some_and(|fate| fate.grant)
+            {
+                self.vouched(world, declared, names);
                 self.settle();
             }
         }
     }
 
     /// Compares the sponsors of one guest.
-    fn vouched(
-        &mut self,
-        world: World<'_>,
-        declared: &Declared,
-        names: &BTreeSet<String>,
-        fate: Fate,
-    ) {
-        let resolved = self.resolved(world, declared, names);
-        let seen = fate
-            .id
-            .and_then(|id| world.user(&id))
-            .and_then(|user| user.sponsors.clone());
-        for id in seen.iter().flatten() {
-            let sponsor = self.principal_name(world, id);
-            self.see(
-                Object::Sponsor(Sponsor {
-                    guest: declared.key.clone(),
-                    sponsor,
-                }),
-                None,
-            );
+    fn vouched(&mut self, world: World<'_>, declared: &Declared, names: &BTreeSet<String>) {
+        let wanted = self.resolved(world, declared, names);
+        let seen = match world.matching.of(&declared.key) {
+            Match::Live(user) => user.sponsors.as_ref(),
+            _ => None,
+        };
+        let seen: Option<BTreeSet<_>> = seen.map(|ids| {
+            ids.iter()
+                .map(|id| self.principal_name(world, id))
+                .collect()
+        });
+        if let (Some(wanted), true) = (&wanted, wanted == seen) {
+            // An edge has no properties, so nothing is left to compare.
+            self.unchanged += wanted.len();
+            return;
         }
-        let because = Because::written(&declared.origin);
-        for name in resolved.iter().flatten() {
-            let sponsor = Sponsor {
-                guest: declared.key.clone(),
-                sponsor: name.clone(),
-            };
-            self.want(Object::Sponsor(sponsor), because.clone(), None);
+        let edge = |sponsor: &String| Sponsor {
+            guest: declared.key.clone(),
+            sponsor: sponsor.clone(),
+        };
+        for name in seen.iter().flatten() {
+            self.see(Object::Sponsor(edge(name)), None);
+        }
+        for name in wanted.iter().flatten() {
+            let because = Because::written(&declared.origin);
+            self.want(Object::Sponsor(edge(name)), because, None);
         }
         // While a declared name leads nowhere, nobody is known to be superfluous.
-        let (Some(resolved), Some(seen)) = (resolved, seen) else {
+        let (Some(wanted), Some(seen)) = (wanted, seen) else {
             return;
         };
-        for id in seen {
-            let name = self.principal_name(world, &id);
-            if !resolved.contains(&name) {
-                let address = Sponsor {
-                    guest: declared.key.clone(),
-                    sponsor: name,
-                }
-                .address();
-                self.gone.insert(
-                    address,
-                    Gone {
-                        because: Because::at("not among the declared sponsors", &declared.origin),
-                        counts: None,
-                    },
-                );
-            }
+        for name in seen.difference(&wanted) {
+            let because = Because::at("not among the declared sponsors", &declared.origin);
+            let gone = Gone {
+                because,
+                counts: None,
+            };
+            self.gone.insert(edge(name).address(), gone);
         }
     }
 
@@ -82,14 +73,14 @@ impl Aim {
         world: World<'_>,
         declared: &Declared,
         names: &BTreeSet<String>,
-    ) -> Option<Vec<String>> {
-        let mut known = Some(Vec::new());
+    ) -> Option<BTreeSet<String>> {
+        let mut known = Some(BTreeSet::new());
         for name in names {
             match self.sponsor(world, name) {
                 Ok(id) => {
                     let name = self.principal_name(world, &id);
                     if let Some(known) = &mut known {
-                        known.push(name);
+                        known.insert(name);
                     }
                 }
                 Err(text) => {

@@ -10,6 +10,17 @@ use crate::yaml::node::{Key, Node, Place, Value, parse};
 /// The sections of some files, by name.
 pub(super) type Sections = BTreeMap<String, Node>;
 
+/// Returns the sections of all files but those of guests.
+pub(super) fn policies(check: &mut Checker<'_>) -> Sections {
+    let mut sections = Sections::new();
+    for (number, source) in check.sources.iter().enumerate() {
+        if !source.path.starts_with(GUESTS) {
+            read(number, &mut sections, check);
+        }
+    }
+    sections
+}
+
 /// Adds the sections of a file to those of others.
 pub(super) fn read(file: usize, all: &mut Sections, check: &mut Checker<'_>) {
     let source = &check.sources[file];

@@ -175,13 +175,23 @@ pub(crate) fn suggestion<'a>(found: &str, known: impl Iterator<Item = &'a str> +
         .max_by(|a, b| a.0.total_cmp(&b.0));
     match likely {
         Some((_, name)) => format!("did you mean `{name}`?"),
-        None => format!(
-            "known are {}",
-            known
-                .map(|name| format!("`{name}`"))
-                .collect::<Vec<_>>()
-                .join(", ")
-        ),
+        None => named(known),
+    }
+}
+
+/// How many names are listed at most: there may be thousands of groups.
+const LISTED: usize = 12;
+
+fn named<'a>(mut known: impl Iterator<Item = &'a str>) -> String {
+    let listed: Vec<_> = known
+        .by_ref()
+        .take(LISTED)
+        .map(|name| format!("`{name}`"))
+        .collect();
+    match (listed.as_slice(), known.count()) {
+        ([], _) => "there is none yet".to_owned(),
+        (listed, 0) => format!("known are {}", listed.join(", ")),
+        (listed, more) => format!("known are {} and {more} more", listed.join(", ")),
     }
 }
 
@@ -407,6 +417,15 @@ mod tests {
         mail: String,
         #[expect(dead_code, reason = "only its type matters here")]
         blocked: Option<bool>,
+    }
+
+    #[test]
+    fn a_hint_lists_a_few_names() {
+        let names: Vec<_> = (0..40).map(|n| format!("group-{n}")).collect();
+        let hint = |known: usize| suggestion("xyz", names[..known].iter().map(String::as_str));
+        assert_eq!(hint(0), "there is none yet");
+        assert_eq!(hint(2), "known are `group-0`, `group-1`");
+        assert!(hint(40).ends_with("`group-11` and 28 more"), "{}", hint(40));
     }
 
     #[test]

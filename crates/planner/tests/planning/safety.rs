@@ -136,6 +136,72 @@ fn what_is_not_handed_over_yet_is_given_nothing() {
 }
 
 #[test]
+fn what_an_approved_plan_cannot_hand_over_any_more_is_given_nothing() {
+    let mut tenant = Tenant {
+        users: vec![ours("g1", "old@contoso.example")],
+        groups: vec![group("a", "a", &[])],
+        ..Tenant::default()
+    };
+    let guests =
+        "guests: [{mail: new@contoso.example, formerly: old@contoso.example, groups: [a]}]";
+    let plan = |tenant: &Tenant, request: &Request| {
+        tenant.plan(guests, "groups: [{name: a}]", NOW, request)
+    };
+    let approved = plan(&tenant, &Request::default()).steps;
+    assert!(approved.len() > 1, "{approved:?}");
+    tenant.users[0]["jobTitle"] = json!("Changed since");
+    let request = Request {
+        approved: Some(approved),
+        ..Request::default()
+    };
+    assert_eq!(steps(&plan(&tenant, &request)), [""; 0]);
+}
+
+#[test]
+fn a_hand_over_is_finished_only_by_its_own_request() {
+    let guests = "guests: [{mail: new@contoso.example, formerly: old@contoso.example}]";
+    let planned = |sessions: &str| {
+        let user = guest(
+            "g1",
+            "new@contoso.example",
+            json!({
+                "onPremisesExtensionAttributes": stamped("repoint=2026-05-01T09:00:00Z"),
+                "externalUserState": "PendingAcceptance",
+                "externalUserStateChangeDateTime": "2026-05-01T09:40:00Z",
+                "signInSessionsValidFromDateTime": sessions,
+            }),
+        );
+        let tenant = Tenant {
+            users: vec![user],
+            ..Tenant::default()
+        };
+        steps(&planned(&tenant, guests, ""))
+    };
+    let own = planned("2026-05-01T09:30:00Z");
+    assert_eq!(
+        own,
+        ["guest new@contoso.example"],
+        "only the mark is cleared"
+    );
+    let another = planned("2026-01-01T00:00:00Z");
+    assert!(another[0].contains("hand the account"), "{another:?}");
+}
+
+#[test]
+fn promise_6_who_is_restricted_is_left_alone_whatever_else_they_are() {
+    let mut user = ours("g1", "ada@contoso.example");
+    user["isManagementRestricted"] = json!(true);
+    let tenant = Tenant {
+        users: vec![user],
+        ..Tenant::default()
+    };
+    let guests = "guests: [{mail: ada@contoso.example, department: Audit}]";
+    let plan = planned(&tenant, guests, "scope: {protected: [ada@contoso.example]}");
+    assert_eq!(steps(&plan), [""; 0]);
+    assert!(codes(&plan).contains(&"restricted"), "{:?}", codes(&plan));
+}
+
+#[test]
 fn an_entry_that_became_an_employee_does_not_drop_the_old_account() {
     let tenant = Tenant {
         users: vec![ours("g1", "otto@contoso.example")],

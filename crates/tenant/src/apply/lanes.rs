@@ -14,6 +14,16 @@ use crate::error::Error;
 /// The first and the longest pause between two tries.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
+/// Why something may be there already.
+#[derive(Clone, Debug)]
+pub(super) enum Lost {
+    /// It was sent, and the answer got lost.
+    Answer(Error),
+    /// An earlier run sent it so shortly ago that lists need not show it yet. How long they may
+    /// still take.
+    Earlier(Duration),
+}
+
 /// A step under way.
 #[derive(Debug)]
 pub(super) struct Chain {
@@ -23,15 +33,15 @@ pub(super) struct Chain {
     pub(super) next: usize,
     /// Whether it must go alone.
     pub(super) single: bool,
-    /// How its request got lost, which may have happened: it is looked for, and not sent again.
-    pub(super) lost: Option<Error>,
+    /// Whether what it makes may be there already: it is looked for, and not sent.
+    pub(super) lost: Option<Lost>,
     not_before: Option<Instant>,
     pause: Duration,
     deadline: Option<Instant>,
 }
 
 impl Chain {
-    fn new(place: usize) -> Self {
+    pub(super) fn new(place: usize) -> Self {
         Self {
             place,
             next: 0,
@@ -83,11 +93,11 @@ pub(super) struct Lanes {
 }
 
 impl Lanes {
-    pub(super) fn new(places: impl Iterator<Item = (Address, usize)>) -> Self {
+    pub(super) fn new(chains: impl Iterator<Item = (Address, Chain)>) -> Self {
         let mut lanes: BTreeMap<Address, BTreeMap<usize, Chain>> = BTreeMap::new();
-        for (object, place) in places {
+        for (object, chain) in chains {
             let lane = lanes.entry(object).or_default();
-            lane.insert(place, Chain::new(place));
+            lane.insert(chain.place, chain);
         }
         let busy = BTreeSet::new();
         Self { lanes, busy }
@@ -128,7 +138,7 @@ impl Lanes {
         chains.filter(|chain| unit.places.contains(&chain.place))
     }
 
-    /// Takes a chain out of its lane.
+    /// Takes chains out of their lanes.
     pub(super) fn remove(&mut self, object: &Address, place: usize) {
         if let Some(lane) = self.lanes.get_mut(object) {
             lane.remove(&place);
@@ -144,16 +154,12 @@ impl Lanes {
         chains.filter_map(|chain| chain.not_before).min()
     }
 
-    /// Returns the places of all chains, in the order of the plan.
-    pub(super) fn places(&self) -> Vec<usize> {
-        let mut places: Vec<_> = self
-            .lanes
-            .values()
-            .flat_map(BTreeMap::keys)
-            .copied()
-            .collect();
-        places.sort_unstable();
-        places
+    /// Returns all chains, in the order of the plan.
+    pub(super) fn rest(self) -> Vec<Chain> {
+        let lanes = self.lanes.into_values();
+        let mut chains: Vec<_> = lanes.flat_map(BTreeMap::into_values).collect();
+        chains.sort_by_key(|chain| chain.place);
+        chains
     }
 }
 

@@ -3,50 +3,68 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures::future::join;
 use guestlist_planner::address::Address;
 use guestlist_planner::kinds::group::seen;
+use guestlist_planner::kinds::guest::Guest;
 use guestlist_planner::kinds::guest::user::{self, User};
-use guestlist_planner::kinds::{Action, Change, Object};
+use guestlist_planner::kinds::{Change, Object, Stage};
+use guestlist_planner::plan::Step;
 use guestlist_planner::request::{Answer, Read};
 use tokio::time::{Duration, Instant};
 
 use super::lanes::{Lanes, Unit};
-use super::{Outcome, Run};
+use super::{Outcome, Run, takes};
 use crate::error::Error;
 
 /// The first and the longest pause between two attempts to read back.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(8));
+
+/// How long a look at an address holds.
+const FRESH: Duration = Duration::from_secs(60);
 
 /// How many ids fit into one filter. Source: "Use the $filter query parameter", Graph.
 const IDS: usize = 15;
 
 impl Run<'_> {
     /// Leaves out the steps of a stage that would bring somebody in whose address is not free any
-    /// more, or hand over an account that has changed.
+    /// more.
     pub(super) async fn look_before_inviting(&mut self, places: &[usize]) {
-        let places: Vec<_> = places
-            .iter()
-            .copied()
-            .filter(|place| self.invites(*place))
-            .collect();
-        let shifted = match self.still_ready(&places).await {
-            Ok(shifted) => shifted,
+        let bring_in = |place: &&usize| self.brings_in(**place);
+        let places: Vec<_> = places.iter().filter(bring_in).copied().collect();
+        let taken = match self.still_free(&places).await {
+            Ok(taken) => taken,
             Err(error) => unseen(&places, &error),
         };
-        for (place, why) in shifted {
+        self.looked = Some(Instant::now());
+        for (place, why) in taken {
             self.end(place, Outcome::Skipped(why));
         }
     }
 
-    /// Leaves out what would take something from an account that is not what the plan saw. Looked
-    /// at right before it is sent: a long run takes hours.
-    pub(super) async fn look_before_taking(&mut self, units: &mut Vec<Unit>, lanes: &mut Lanes) {
+    /// Leaves out what is about an account, or an address, that is not what the plan saw. Looked at
+    /// right before it is sent: a long run takes hours.
+    pub(super) async fn look_before_sending(
+        &mut self,
+        stage: Stage,
+        units: &mut Vec<Unit>,
+        lanes: &mut Lanes,
+    ) {
         let begun = units.iter().filter(|unit| unit.first);
-        let places: Vec<_> = begun.flat_map(|unit| unit.places.clone()).collect();
-        let shifted = match self.still_the_same(&places).await {
-            Ok(shifted) => shifted,
-            Err(error) => unseen(&places, &error),
-        };
+        let begun = begun.flat_map(|unit| unit.places.iter().copied());
+        let stale = self.looked.is_none_or(|looked| looked.elapsed() > FRESH);
+        let (mut seen, mut free) = (Vec::new(), Vec::new());
+        for place in begun {
+            if stage == Stage::Admit && stale && self.brings_in(place) {
+                free.push(place);
+            }
+            if takes(stage) || self.steps[place].mails_again() {
+                seen.push(place);
+            }
+        }
+        let both = join(self.still_the_same(&seen), self.still_free(&free)).await;
+        let mut shifted = both.0.unwrap_or_else(|error| unseen(&seen, &error));
+        shifted.extend(both.1.unwrap_or_else(|error| unseen(&free, &error)));
         let left_out: BTreeSet<_> = shifted.iter().map(|(place, _)| *place).collect();
         units.retain(|unit| !unit.places.iter().any(|place| left_out.contains(place)));
         let skipped = |(place, why)| (place, Outcome::Skipped(why));
@@ -54,14 +72,15 @@ impl Run<'_> {
     }
 
     /// Returns whether a step brings an address into the tenant: by invitation or by handing over.
-    fn invites(&self, place: usize) -> bool {
+    fn brings_in(&self, place: usize) -> bool {
         let step = &self.steps[place];
-        matches!(
+        let invites = matches!(
             step.change,
             Change::Create {
                 after: Object::Guest(_)
             }
-        ) || step.hands_over()
+        );
+        invites && !self.options.earlier.contains_key(&step.address) || step.hands_over()
     }
 
     /// Reads again every guest from whom something is to be taken.
@@ -83,7 +102,7 @@ impl Run<'_> {
                 Some(user) if !user.is_guest() => {
                     Some("the account is no guest any more".to_owned())
                 }
-                Some(user) => self.shifted(&step.change, user),
+                Some(user) => self.shifted(step, user),
             };
             shifted.extend(why.map(|why| (*place, why)));
         }
@@ -91,35 +110,41 @@ impl Run<'_> {
     }
 
     /// Returns why a guest is not what the plan saw, if so.
-    fn shifted(&self, change: &Change<Object>, user: &User) -> Option<String> {
-        let hands_over = matches!(
-            change,
-            Change::Act {
-                action: Action::Repoint,
-                ..
+    fn shifted(&self, step: &Step, user: &User) -> Option<String> {
+        let key = step.change.object().guest()?;
+        let now = user.object(key, &self.options.stamp);
+        let same = match (&step.change, step.change.before()) {
+            (Change::Act { .. }, Some(Object::Guest(before))) if !step.hands_over() => {
+                // Who answered meanwhile is not asked again. Earlier steps of this run may have
+                // changed the rest.
+                !step.mails_again() || now.external_user_state == before.external_user_state
             }
-        );
-        let Some(Object::Guest(before)) = change
-            .before()
-            .filter(|_| hands_over || !matches!(change, Change::Act { .. }))
-        else {
-            return None;
+            (_, Some(Object::Guest(before))) => now == **before,
+            // What an earlier step of this run made of the guest, or else what the plan saw.
+            _ => match self.left(key).or_else(|| self.saw(key, &user.id)) {
+                Some(then) => {
+                    now.is_offboarding() == then.is_offboarding()
+                        && now.account_enabled == then.account_enabled
+                }
+                None => true,
+            },
         };
-        let now = user.object(&before.key, &self.options.stamp);
-        (now != **before)
-            .then(|| "someone else changed the account since the plan was made".to_owned())
+        (!same).then(|| "someone else changed the account since the plan was made".to_owned())
     }
 
-    /// Looks once more before people are brought in.
-    async fn still_ready(&self, places: &[usize]) -> Result<Vec<(usize, String)>, Error> {
-        let handed: Vec<_> = places
-            .iter()
-            .copied()
-            .filter(|place| self.steps[*place].hands_over())
-            .collect();
-        let mut shifted = self.still_free(places).await?;
-        shifted.extend(self.still_the_same(&handed).await?);
-        Ok(shifted)
+    /// Returns a guest as this run left it, if it wrote to the account itself.
+    fn left(&self, key: &str) -> Option<Guest> {
+        let done = self.blocked.get(key)?;
+        match self.steps[*done].change.object() {
+            Object::Guest(guest) => Some((**guest).clone()),
+            _ => None,
+        }
+    }
+
+    /// Returns a guest as the plan saw it.
+    fn saw(&self, key: &str, id: &str) -> Option<Guest> {
+        let user = self.snapshot.users.get(id)?;
+        Some(user.object(key, &self.options.stamp))
     }
 
     /// Looks once more for whoever holds an address that is about to be invited: live or deleted,
@@ -139,10 +164,8 @@ impl Run<'_> {
                     Object::Guest(guest) => Some(guest),
                     _ => None,
                 });
-        let spellings: BTreeSet<_> = guests.flat_map(|guest| guest.spellings()).collect();
-        let mut reads = user::lookups(spellings.iter().map(String::as_str));
-        reads.push(user::deleted());
-        let found = self.users(reads).await?;
+        let spellings = guests.flat_map(|guest| guest.spellings()).collect();
+        let found = self.users(user::holders(&spellings)).await?;
         let why = "somebody holds the address since the plan was made";
         let mut taken = Vec::new();
         for user in found.values() {

@@ -8,7 +8,7 @@ use guestlist_planner::request::{Answer, Read, Request};
 use guestlist_planner::snapshot::Topic;
 use serde_json::Value;
 
-use super::lanes::{Chain, Lanes};
+use super::lanes::{Chain, Lanes, Lost};
 use super::{Entry, Outcome, Run, is_restore};
 
 /// What looking for an object brought.
@@ -45,7 +45,7 @@ impl Run<'_> {
             Vec::new()
         });
         let mut over = Vec::new();
-        for chain in lanes.lost() {
+        for chain in lanes.lost().filter(|chain| places.contains(&chain.place)) {
             let sight = self.sight(chain.place, &answers);
             over.extend(
                 self.seen(chain, sight)
@@ -82,8 +82,9 @@ impl Run<'_> {
             };
             let mut found = items.iter().filter_map(is_it);
             match read.about {
-                // Nobody is invited while the address lies among the deleted.
-                Some(Topic::DeletedUsers) => deleted |= found.next().is_some(),
+                // Nobody is invited while the address lies among the deleted; who is restored may
+                // still lie there.
+                Some(Topic::DeletedUsers) => deleted |= step.id.is_none() && found.next().is_some(),
                 _ => live.extend(found),
             }
         }
@@ -100,7 +101,7 @@ impl Run<'_> {
     /// Goes on with what was found, waits on, or returns how the step ended.
     fn seen(&mut self, chain: &mut Chain, sight: Sight) -> Option<Outcome> {
         let address = self.steps[chain.place].address.clone();
-        let error = chain.lost.clone()?;
+        let lost = chain.lost.clone()?;
         let request = self.requests(chain.place).into_iter().nth(chain.next);
         let failed = |message| {
             Some(Outcome::Failed {
@@ -126,8 +127,16 @@ impl Run<'_> {
                 "{address}: somebody deleted it right after it was made"
             )),
             Sight::Many => failed(format!("{address}: several answer to it now; plan again")),
-            Sight::Nothing if chain.wait(self.options.settle) => None,
-            Sight::Nothing => Some(self.failed(chain.place, &error)),
+            Sight::Nothing => match lost {
+                Lost::Answer(_) if chain.wait(self.options.settle) => None,
+                Lost::Answer(error) => Some(self.failed(chain.place, &error)),
+                Lost::Earlier(settle) => {
+                    if !chain.wait(settle) {
+                        chain.lost = None;
+                    }
+                    None
+                }
+            },
         }
     }
 }

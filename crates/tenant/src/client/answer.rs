@@ -132,7 +132,7 @@ impl Answered {
             from_graph,
             permission: None,
             granted,
-            lost: call.safety == Safety::Once && may_have_happened(self.status),
+            lost: call.safety != Safety::Read && may_have_happened(self.status),
             retry_after: retry_after(&self.headers, Timestamp::now()),
             claims_challenge,
         }

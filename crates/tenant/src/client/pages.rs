@@ -89,6 +89,11 @@ impl Pages {
         long.then_some(&self.items)
     }
 
+    /// Returns whether the answer may lead to further questions.
+    pub(crate) fn leads_on(&self) -> bool {
+        self.read.about.as_ref().is_some_and(Topic::leads_on)
+    }
+
     /// Ends the read with all its items.
     pub(super) fn complete(&mut self, items: Vec<Item>) {
         self.next = None;

@@ -20,6 +20,8 @@ struct Attempt {
     index: usize,
     conflicts: u32,
     renewed: bool,
+    /// What came of the last time it was sent: it stands if it cannot be sent again.
+    last: Option<Outcome>,
 }
 
 impl Client {
@@ -33,6 +35,7 @@ impl Client {
                 index,
                 conflicts: 0,
                 renewed: false,
+                last: None,
             })
             .collect();
         let mut tries = 0;
@@ -44,13 +47,18 @@ impl Client {
             let mut again = Vec::new();
             for (mut attempt, outcome) in open.into_iter().zip(outcomes) {
                 let call = &calls[attempt.index];
+                let outcome = match outcome {
+                    Ok(outcome) => Ok(outcome),
+                    Err(error) => attempt.last.take().ok_or(error),
+                };
                 let wait = match &outcome {
-                    Ok(outcome) => self.wait(call, &mut attempt, outcome, tries).await,
+                    Ok(outcome) => self.learn(call, &mut attempt, outcome, tries).await,
                     Err(_) => None,
                 };
                 match wait {
                     Some(wait) if self.has_patience(tries, started.elapsed() + wait) => {
                         pause = pause.max(wait);
+                        attempt.last = outcome.ok();
                         again.push(attempt);
                     }
                     _ => {
@@ -73,8 +81,9 @@ impl Client {
         tries < TRIES && waited <= PATIENCE && !self.stop.is_asked()
     }
 
-    /// Returns how long to wait before a call is sent again, or none if its outcome stands.
-    async fn wait(
+    /// Learns from an outcome, and returns how long to wait before the call is sent again, or none
+    /// if its outcome stands.
+    async fn learn(
         &self,
         call: &Call,
         attempt: &mut Attempt,
@@ -177,8 +186,23 @@ mod tests {
             Fake::new(|_| Said::json(429, json!({ "error": {} })).with("retry-after", "3600"));
         let start = Instant::now();
         let error = fake.client().read(users()).await.unwrap_err();
-        assert!(error.is_throttle() && start.elapsed().is_zero());
+        assert!(error.is_long_throttle() && start.elapsed().is_zero());
         assert!(error.hint().unwrap().contains("3600 seconds"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_sent_and_lost_stays_in_doubt_when_a_stop_comes_before_the_next_try() {
+        let fake = Fake::new(|_| Said::Lost);
+        let client = fake.client();
+        let stop = client.stop().clone();
+        let disable = Request::patch("/users/u", json!({ "accountEnabled": false }));
+        let (results, ()) = futures::future::join(client.write(vec![disable]), async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            stop.ask();
+        })
+        .await;
+        assert!(results[0].as_ref().unwrap_err().is_lost());
+        assert_eq!(fake.seen().len(), 1);
     }
 
     #[tokio::test(start_paused = true)]

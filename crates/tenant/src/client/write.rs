@@ -311,6 +311,30 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_batch_whose_success_is_empty_was_not_answered() {
+        let fake = Fake::new(|seen| match seen.nth {
+            1 => Said::raw(200, ""),
+            _ if seen.call.ends_with("$batch") => Said::Each,
+            _ => done(),
+        });
+        let deletes = (0..2).map(|n| Request::delete(format!("/users/{n}")));
+        let results = fake.client().write(deletes.collect()).await;
+        assert!(results.iter().all(Result::is_ok));
+        assert_eq!(
+            fake.seen().len(),
+            2,
+            "sent again, as nobody said it was done"
+        );
+        let fake = Fake::new(|_| Said::raw(204, ""));
+        let results = fake.client().write(vec![invite(), invite()]).await;
+        assert!(
+            results
+                .iter()
+                .all(|result| result.as_ref().unwrap_err().is_lost())
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn what_is_already_so_is_done() {
         let gone = || {
             Said::json(

@@ -144,8 +144,6 @@ pub struct SeenGroups {
     pub members: BTreeMap<ObjectId, BTreeSet<ObjectId>>,
     /// Owners, of the groups where they were read.
     pub owners: BTreeMap<ObjectId, BTreeSet<ObjectId>>,
-    /// Groups that `id:` names and the tenant does not have.
-    pub missing: BTreeSet<ObjectId>,
 }
 
 /// What the files' name of a group leads to.

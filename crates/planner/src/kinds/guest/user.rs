@@ -373,6 +373,28 @@ pub fn deleted() -> Read {
     Read::list(path, "User.Read.All").about(Topic::DeletedUsers)
 }
 
+/// From how many addresses on it costs less to read everybody than to look each address up.
+const MANY: usize = 150;
+
+/// Returns the reads that show whoever is no listed guest and holds one of these addresses.
+pub fn elsewhere(addresses: &BTreeSet<String>) -> Vec<Read> {
+    if addresses.len() > MANY {
+        vec![members()]
+    } else {
+        lookups(addresses.iter().map(String::as_str))
+    }
+}
+
+/// Returns the reads that show whoever holds one of these addresses: live or deleted, guest or not.
+pub fn holders(addresses: &BTreeSet<String>) -> Vec<Read> {
+    let mut found = elsewhere(addresses);
+    if addresses.len() > MANY {
+        found.push(guests(Created::default()));
+    }
+    found.push(deleted());
+    found
+}
+
 /// How many addresses fit into one filter of 15 clauses, at five clauses each.
 pub const ADDRESSES: usize = 3;
 

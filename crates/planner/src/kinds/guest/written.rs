@@ -133,7 +133,7 @@ struct WrittenInvitation {
 }
 
 impl Declared {
-    /// Reads one entry of `guests:` and reports every mistake in it. Takes the profile out of it.
+    /// Reads one entry of `guests:` and reports every mistake in it. The profile is read apart.
     pub fn read(node: &Node, check: &mut Checker<'_>) -> Option<Self> {
         check.later(node, LATER);
         check.later_at(node, &["invitation".into(), "from".into()]);
