@@ -27,6 +27,9 @@ const TENANT: &str = "7f3a0000-0000-4000-8000-000000000001";
 const CLIENT: &str = "99999999-9999-4999-8999-999999999999";
 const SECRET: &str = "secret";
 
+/// How many guests can be invited before Graph's limit on writes is felt.
+const UNPACED: usize = 1_200;
+
 fn main() {
     if common::is_measuring() {
         return;
@@ -56,6 +59,10 @@ fn main() {
     bench.row("apply, no change", &agreeing, &same, &apply, 0);
     bench.row("plan, one guest changed", &agreeing, &changed, &plan, 2);
     bench.row("apply, one guest changed", &agreeing, &changed, &apply, 0);
+    if bench.guests > UNPACED {
+        println!("first apply: left out, Graph's limits set its pace; see tests/quota.rs");
+        return;
+    }
     let empty = Sandbox::empty(Timestamp::now()).state();
     bench.row("first apply", &empty, &same, &apply, 0);
 }
@@ -81,6 +88,8 @@ impl Bench {
         let mut sent = (0, 0);
         for _ in 0..self.runs {
             let tenant = self.serve(state);
+            // A journal of the run before would tell of another tenant.
+            let _ = fs::remove_dir_all(files.path().join(".guestlist"));
             let cost = measure(&tenant.command(files.path(), args), code);
             let requests = tenant.sandbox.requests();
             let graph = requests.iter().filter(|request| request.number > 0);

@@ -43,6 +43,7 @@ pub(crate) async fn send(recorded: &Served, fresh: &Served) -> f64 {
         new: HashMap::new(),
         keys: keys(&recorded.sandbox.state()),
         old: HashMap::new(),
+        pages: pages(recorded),
     };
     run.old = run
         .keys
@@ -118,6 +119,8 @@ struct Run {
     /// What the object with a recorded id is called, by which it is the same here.
     keys: HashMap<String, String>,
     old: HashMap<String, String>,
+    /// How many further pages of each list the command asked for.
+    pages: HashMap<String, usize>,
 }
 
 impl Run {
@@ -180,6 +183,14 @@ impl Run {
         };
         let mut links = Vec::new();
         self.look(&answer, &mut links);
+        links.retain(|link| {
+            let left = self.pages.get_mut(&list(link));
+            left.is_some_and(|left| {
+                let wanted = *left > 0;
+                *left = left.saturating_sub(1);
+                wanted
+            })
+        });
         links
     }
 
@@ -232,6 +243,29 @@ fn keys(state: &Value) -> HashMap<String, String> {
         .into_iter()
         .map(|group| (text(&group, "id"), text(&group, "displayName")));
     users.chain(groups).collect()
+}
+
+/// Returns how many further pages of each list were asked for.
+fn pages(recorded: &Served) -> HashMap<String, usize> {
+    let mut pages = HashMap::new();
+    for request in recorded.sandbox.requests() {
+        if request.number > 0 && request.path.contains("$skiptoken") {
+            *pages.entry(list(&request.path)).or_default() += 1;
+        }
+    }
+    pages
+}
+
+/// Returns which list an address is a page of: its path and query without the page.
+fn list(address: &str) -> String {
+    let path = address
+        .split_once("/v1.0")
+        .map_or(address, |(_, path)| path);
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let rest = query
+        .split('&')
+        .filter(|part| !part.starts_with("$skiptoken"));
+    format!("{path}?{}", rest.collect::<Vec<_>>().join("&"))
 }
 
 /// Returns what the command sent, in order and ready to be sent again. Further pages are left out:

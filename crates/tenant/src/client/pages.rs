@@ -159,21 +159,21 @@ impl Pages {
         };
         let body = std::mem::replace(&mut answer.body, Body::Empty);
         let object = match &body {
-            Body::Json(body) => serde_json::from_slice::<&RawValue>(body).ok(),
+            Body::Json(body) => std::str::from_utf8(body).ok().map(str::trim),
             _ => None,
         };
-        let Some(object) = object.filter(|object| object.get().starts_with('{')) else {
+        let Some(object) = object.filter(|object| object.starts_with('{')) else {
             return Err(answer.unreadable(call, "the body is no JSON object"));
         };
         if !self.read.list {
             return self.add(call, &answer, object);
         }
-        let Ok(page) = serde_json::from_str::<Page<'_>>(object.get()) else {
+        let Ok(page) = serde_json::from_str::<Page<'_>>(object) else {
             return Err(answer.unreadable(call, "the list has no `value`"));
         };
         let before = self.items.len();
         for item in page.value {
-            self.add(call, &answer, item)?;
+            self.add(call, &answer, item.get())?;
         }
         self.empty = if self.items.len() > before {
             0
@@ -205,15 +205,15 @@ impl Pages {
     }
 
     /// Adds an item. Pages shift while they are read, so one may come twice: the later is newer.
-    fn add(&mut self, call: &Call, answer: &Answered, item: &RawValue) -> Result<(), Error> {
+    fn add(&mut self, call: &Call, answer: &Answered, item: &str) -> Result<(), Error> {
         // An expanded property that goes on elsewhere is not all there is.
-        if let Some(key) = cut(item.get()) {
+        if let Some(key) = cut(item) {
             return Err(answer.unreadable(call, &format!("`{}` goes on elsewhere", clean(&key))));
         }
-        let id = id(item.get());
+        let id = id(item);
         let item = Item {
             id: id.clone(),
-            text: item.get().into(),
+            text: item.into(),
         };
         match id.as_ref().and_then(|id| self.places.get(id)) {
             Some(&place) => self.items[place] = item,
