@@ -19,6 +19,10 @@ mod sandbox;
 mod showing;
 mod validating;
 
+/// Trees of text are made and taken apart all the time, on several threads.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> std::process::ExitCode {
     args::run().into()
 }
