@@ -438,3 +438,21 @@ fn files_that_are_no_text_or_too_large_or_elsewhere_are_refused() {
     }
     assert!(ran.stdout.is_empty());
 }
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_is_a_link_out_of_the_repository_is_refused() {
+    let repository = Repository::new(&[("policies/all.yaml", "tenant: {id: sandbox}")]);
+    let elsewhere = tempfile::tempdir().unwrap();
+    std::fs::write(
+        elsewhere.path().join("a.yaml"),
+        "guests: [{mail: ada@contoso.example}]",
+    )
+    .unwrap();
+    let guests = repository.path().join("guests");
+    let _ = std::fs::remove_dir(&guests);
+    std::os::unix::fs::symlink(elsewhere.path(), guests).unwrap();
+    let ran = repository.run(&["validate"]).ends(1);
+    let expected = "a symbolic link leads out of the repository";
+    assert!(ran.stderr.contains(expected), "{}", ran.stderr);
+}

@@ -310,6 +310,38 @@ fn promise_11_who_was_taken_back_meanwhile_keeps_what_was_to_be_stripped() {
 }
 
 #[test]
+fn promise_2_who_got_a_directory_role_meanwhile_loses_nothing() {
+    let sandbox = Sandbox::empty(now());
+    let risen = guest(&sandbox, "risen@contoso.example", json!({}));
+    guest(&sandbox, "plain@contoso.example", json!({}));
+    let files = "guests:
+  - {mail: risen@contoso.example, expires: 2020-01-31}
+  - {mail: plain@contoso.example, expires: 2020-01-31}
+";
+    let outcomes = outcomes(files, &sandbox, || {
+        sandbox.assign_role(&risen, "Global Reader");
+    });
+    assert_eq!(outcomes.len(), 2, "{outcomes:?}");
+    for (address, outcome) in outcomes {
+        if address.contains("plain") {
+            assert_eq!(outcome, Outcome::Done, "{address}");
+        } else {
+            assert!(
+                matches!(outcome, Outcome::Skipped(_)),
+                "{address}: {outcome:?}"
+            );
+        }
+    }
+    let enabled = &sandbox.state()["users"];
+    let risen = enabled
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|user| user["id"] == risen.as_str());
+    assert_eq!(risen.unwrap()["accountEnabled"], true);
+}
+
+#[test]
 fn promise_11_who_redeemed_meanwhile_is_not_reminded() {
     let sandbox = Sandbox::empty(now());
     let pending = json!({ "externalUserState": "PendingAcceptance", "externalUserStateChangeDateTime": "2025-06-01T00:00:00Z" });

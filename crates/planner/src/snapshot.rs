@@ -144,7 +144,7 @@ impl Snapshot {
     }
 
     /// Returns the reads that are still wanted; they do not depend on each other. Asked again
-    /// after each wave until there are none: later reads follow from earlier answers.
+    /// with answers that lead on, until there are none: later reads follow from earlier answers.
     pub fn wants(&self, desired: &Desired, policy: &Policy) -> Vec<Read> {
         self.open(desired, policy, None)
     }
@@ -394,17 +394,21 @@ fn holds(user: &User) -> Read {
         .about(Topic::Holds(user.id.clone()))
 }
 
+/// Returns the read of who holds which directory role.
+pub fn role_assignments() -> Read {
+    let path = "/roleManagement/directory/roleAssignments?$select=id,principalId,roleDefinitionId";
+    Read::list(path, ROLES)
+        .optional()
+        .about(Topic::RoleAssignments)
+}
+
+const ROLES: &str = "RoleManagement.Read.Directory";
+
 fn role_reads() -> [Read; 3] {
-    let permission = "RoleManagement.Read.Directory";
     let definitions = "/roleManagement/directory/roleDefinitions?$select=id,displayName,isBuiltIn";
     [
-        Read::list(
-            "/roleManagement/directory/roleAssignments?$select=id,principalId,roleDefinitionId",
-            permission,
-        )
-        .optional()
-        .about(Topic::RoleAssignments),
-        Read::list(definitions, permission)
+        role_assignments(),
+        Read::list(definitions, ROLES)
             .optional()
             .about(Topic::RoleDefinitions),
         group::role_assignable(),

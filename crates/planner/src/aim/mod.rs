@@ -163,7 +163,7 @@ impl Aim {
                 .any(|address| self.barred.contains(address))
     }
 
-    fn find(
+    fn report(
         &mut self,
         severity: Severity,
         code: &str,
@@ -198,15 +198,15 @@ impl Aim {
         text: impl Into<String>,
     ) -> &mut Finding {
         self.blocked.insert(about.clone());
-        self.find(Severity::Error, code, Some(about), text)
+        self.report(Severity::Error, code, Some(about), text)
     }
 
     fn warn(&mut self, code: &str, about: &Address, text: impl Into<String>) -> &mut Finding {
-        self.find(Severity::Warning, code, Some(about), text)
+        self.report(Severity::Warning, code, Some(about), text)
     }
 
     fn info(&mut self, code: &str, about: &Address, text: impl Into<String>) -> &mut Finding {
-        self.find(Severity::Info, code, Some(about), text)
+        self.report(Severity::Info, code, Some(about), text)
     }
 
     fn want(&mut self, object: Object, because: Because, counts: Option<Count>) {
@@ -246,7 +246,7 @@ impl Aim {
     /// Says what of the tenant itself a person should know.
     fn tenant(&mut self, world: World<'_>) {
         if world.snapshot.domains.is_empty() {
-            self.find(
+            self.report(
                 Severity::Warning,
                 "domains-unknown",
                 None,
@@ -254,7 +254,7 @@ impl Aim {
             );
         }
         for text in &world.known.guarded.nobody {
-            self.find(
+            self.report(
                 Severity::Info,
                 "protects-nobody",
                 None,
@@ -263,14 +263,14 @@ impl Aim {
         }
         if world.snapshot.lacks_governed() {
             let text = "it could not be read which guests entitlement management governs: it may delete one that is taken on";
-            let finding = self.find(Severity::Warning, "governed-unknown", None, text);
+            let finding = self.report(Severity::Warning, "governed-unknown", None, text);
             finding.hint = Some(
                 "grant EntitlementManagement.Read.All, or write `adopt: true` on the guests"
                     .to_owned(),
             );
         }
         if world.policy.lifecycle.inactive.is_some() {
-            let finding = self.find(
+            let finding = self.report(
                 Severity::Warning,
                 "inactive-not-supported",
                 None,
@@ -290,7 +290,7 @@ impl Aim {
             .any(|finding| finding.code == Kept::Unknown.code())
         {
             let text = "directory roles could not be read: nobody is disabled, stripped or deleted";
-            let finding = self.find(Severity::Error, Kept::Unknown.code(), None, text);
+            let finding = self.report(Severity::Error, Kept::Unknown.code(), None, text);
             finding.hint =
                 Some("grant RoleManagement.Read.Directory and Group.Read.All".to_owned());
         }

@@ -4,13 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join;
-use guestlist_planner::address::Address;
+use guestlist_planner::address::{Address, ObjectId};
 use guestlist_planner::kinds::group::seen;
 use guestlist_planner::kinds::guest::Guest;
 use guestlist_planner::kinds::guest::user::{self, User};
 use guestlist_planner::kinds::{Change, Object, Stage};
 use guestlist_planner::plan::Step;
 use guestlist_planner::request::{Answer, Read};
+use guestlist_planner::snapshot::{Topic, role_assignments};
 use tokio::time::{Duration, Instant};
 
 use super::lanes::{Lanes, Unit};
@@ -89,9 +90,14 @@ impl Run<'_> {
             .iter()
             .filter_map(|place| self.steps[*place].id.as_deref())
             .collect();
-        let users = self
-            .users(ids.into_iter().map(user::again).collect())
-            .await?;
+        let mut reads: Vec<_> = ids.into_iter().map(user::again).collect();
+        // Without them nothing was planned that depends on them.
+        if !reads.is_empty() && self.snapshot.knows_roles() {
+            reads.push(role_assignments());
+        }
+        let (users, holders) = self.users(reads).await?;
+        let had = self.snapshot.role_assignments.iter();
+        let had: BTreeSet<_> = had.map(|(principal, _)| principal).collect();
         let mut shifted = Vec::new();
         for place in places {
             let step = &self.steps[*place];
@@ -101,6 +107,9 @@ impl Run<'_> {
                 None => Some("the account is gone since the plan was made".to_owned()),
                 Some(user) if !user.is_guest() => {
                     Some("the account is no guest any more".to_owned())
+                }
+                Some(_) if holders.contains(id) && !had.contains(id) => {
+                    Some("the guest got a directory role since the plan was made".to_owned())
                 }
                 Some(user) => self.shifted(step, user),
             };
@@ -165,7 +174,7 @@ impl Run<'_> {
                     _ => None,
                 });
         let spellings = guests.flat_map(|guest| guest.spellings()).collect();
-        let found = self.users(user::holders(&spellings)).await?;
+        let (found, _) = self.users(user::holders(&spellings)).await?;
         let why = "somebody holds the address since the plan was made";
         let mut taken = Vec::new();
         for user in found.values() {
@@ -179,18 +188,35 @@ impl Run<'_> {
         Ok(taken)
     }
 
-    async fn users(&self, reads: Vec<Read>) -> Result<BTreeMap<String, User>, Error> {
-        let mut users = BTreeMap::new();
+    /// Returns users by id, and the ids of whoever holds a directory role, if that is read.
+    async fn users(
+        &self,
+        reads: Vec<Read>,
+    ) -> Result<(BTreeMap<ObjectId, User>, BTreeSet<ObjectId>), Error> {
+        let (mut users, mut holders) = (BTreeMap::new(), BTreeSet::new());
         for (read, answer) in self.client.read(reads).await? {
-            let Answer::Items(items) = answer else {
-                continue;
-            };
-            for item in &items {
-                let user = User::decode(item).map_err(|error| Error::shape(&read.path, &error))?;
-                users.insert(user.id.clone(), user);
+            match (&read.about, answer) {
+                (Some(Topic::RoleAssignments), Answer::Items(items)) => {
+                    let ids = items.iter().filter_map(|item| item["principalId"].as_str());
+                    holders.extend(ids.map(str::to_owned));
+                }
+                (Some(Topic::RoleAssignments), _) => {
+                    return Err(Error::Shape {
+                        path: read.path,
+                        why: "directory roles cannot be read any more".to_owned(),
+                    });
+                }
+                (_, Answer::Items(items)) => {
+                    for item in &items {
+                        let user = User::decode(item);
+                        let user = user.map_err(|error| Error::shape(&read.path, &error))?;
+                        users.insert(user.id.clone(), user);
+                    }
+                }
+                _ => {}
             }
         }
-        Ok(users)
+        Ok((users, holders))
     }
 
     /// Waits until lists show what was created, so that the next plan does not create it again.
