@@ -245,7 +245,7 @@ fn outcomes(files: &str, sandbox: &Sandbox, meanwhile: impl FnOnce()) -> Vec<(St
             ("guests/all.yaml", files),
             (
                 "policies/all.yaml",
-                "groups: [{name: readers}]\nlifecycle: {pending: {remind: 7d}, expired: {strip: 3d}}",
+                "groups: [{name: readers}]\nlifecycle: {pending: {remind: 7d}, expired: {disable: 0d, strip: 3d}}",
             ),
         ];
         let sources = sources.map(|(path, text)| Source {
@@ -321,7 +321,7 @@ fn promise_2_who_got_a_directory_role_meanwhile_loses_nothing() {
     let outcomes = outcomes(files, &sandbox, || {
         sandbox.assign_role(&risen, "Global Reader");
     });
-    assert_eq!(outcomes.len(), 2, "{outcomes:?}");
+    assert_eq!(outcomes.len(), 4, "{outcomes:?}");
     for (address, outcome) in outcomes {
         if address.contains("plain") {
             assert_eq!(outcome, Outcome::Done, "{address}");

@@ -76,6 +76,10 @@ impl Found {
                 format!("{name}/ says {holds}; is this the right folder? `-C DIR` names another");
             return self.mistake(&format!("{name}/"), "there is no such folder", &hint);
         }
+        if self.leads_out(&path) {
+            let text = "a symbolic link leads out of the repository";
+            return self.mistake(&format!("{name}/"), text, "copy what it points to");
+        }
         let before = self.sources.len() + self.mistakes.len();
         self.walk(&path, name);
         if self.sources.len() + self.mistakes.len() == before {
@@ -91,76 +95,55 @@ impl Found {
     }
 
     fn walk(&mut self, folder: &Path, name: &str) {
-        let entries = match fs::read_dir(folder) {
-            Ok(entries) => entries,
-            Err(error) => {
-                return self.mistake(
-                    name,
-                    format!("the folder cannot be read: {error}"),
-                    "check its permissions",
-                );
-            }
-        };
-        for entry in entries {
-            let path = match entry {
-                Ok(entry) => entry.path(),
-                Err(error) => {
-                    return self.mistake(
-                        name,
-                        format!("the folder cannot be read: {error}"),
-                        "check its permissions",
-                    );
-                }
-            };
-            let Some(base) = path
-                .file_name()
-                .and_then(|base| base.to_str())
-                .map(str::to_owned)
-            else {
-                self.mistake(name, "a file's name is not UTF-8", "rename it");
-                continue;
-            };
-            let inner = format!("{name}/{base}");
-            if base.starts_with('.') {
-                continue;
-            }
-            if self.leads_out(&path) {
-                self.mistake(
-                    &inner,
-                    "a symbolic link leads out of the repository",
-                    "copy what it points to",
-                );
-            } else if path.is_dir() {
-                // A link to a folder above would never end.
-                if path.is_symlink() {
-                    self.mistake(
-                        &inner,
-                        "a symbolic link to a folder is not followed",
-                        "copy what it points to",
-                    );
-                } else {
-                    self.walk(&path, &inner);
-                }
-            } else {
-                let name = base.to_lowercase();
-                if name.ends_with(".yaml") || name.ends_with(".yml") {
-                    self.file(&path, &inner);
-                } else if name.contains(".yaml") || name.contains(".yml") {
-                    self.mistake(
-                        &inner,
-                        "the file looks like YAML and is not read",
-                        "name it .yaml, or move it elsewhere",
-                    );
-                }
-            }
+        let entries = fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+        match entries {
+            Ok(entries) => entries
+                .iter()
+                .for_each(|entry| self.entry(&entry.path(), name)),
+            Err(error) => self.mistake(
+                name,
+                format!("the folder cannot be read: {error}"),
+                "check its permissions",
+            ),
         }
     }
 
-    fn leads_out(&self, path: &Path) -> bool {
-        let (Ok(root), Ok(real)) = (self.root.canonicalize(), path.canonicalize()) else {
-            return path.is_symlink();
+    /// Takes in one entry of the folder that people call `folder`.
+    fn entry(&mut self, path: &Path, folder: &str) {
+        let Some(base) = path.file_name().and_then(|base| base.to_str()) else {
+            return self.mistake(folder, "a file's name is not UTF-8", "rename it");
         };
-        !real.starts_with(root)
+        if base.starts_with('.') {
+            return;
+        }
+        let name = format!("{folder}/{base}");
+        let lower = base.to_lowercase();
+        if self.leads_out(path) {
+            let text = "a symbolic link leads out of the repository";
+            self.mistake(&name, text, "copy what it points to");
+        } else if path.is_dir() {
+            // A link to a folder above would never end.
+            if path.is_symlink() {
+                let text = "a symbolic link to a folder is not followed";
+                self.mistake(&name, text, "copy what it points to");
+            } else {
+                self.walk(path, &name);
+            }
+        } else if lower.ends_with(".yaml") || lower.ends_with(".yml") {
+            self.file(path, &name);
+        } else if lower.contains(".yaml") || lower.contains(".yml") {
+            let text = "the file looks like YAML and is not read";
+            self.mistake(&name, text, "name it .yaml, or move it elsewhere");
+        }
+    }
+
+    /// Returns whether a link leads out of the repository. Folders on the way were looked at.
+    fn leads_out(&self, path: &Path) -> bool {
+        path.is_symlink()
+            && match (self.root.canonicalize(), path.canonicalize()) {
+                (Ok(root), Ok(real)) => !real.starts_with(root),
+                _ => true,
+            }
     }
 
     fn file(&mut self, path: &Path, name: &str) {
