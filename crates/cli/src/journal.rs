@@ -1,5 +1,5 @@
-//! The journal of one apply: `.guestlist/journal/<run>.jsonl`, a line before and a line after each
-//! write, on disk before the request goes out; and what `show` says of it.
+//! The journal of one apply: `.guestlist/journal/<run>.jsonl`, a line before each write, on disk
+//! before the request goes out, and a line after it; and what `show` says of it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -61,9 +61,8 @@ impl FileJournal {
             commit: plan.commit.clone(),
             plan: plan.digest.clone(),
         };
-        journal
-            .lines(&[head])
-            .map_err(Failure::file(&journal.path))?;
+        let written = journal.lines(&[head]).and_then(|()| journal.sync());
+        written.map_err(Failure::file(&journal.path))?;
         Ok(journal)
     }
 
@@ -73,14 +72,17 @@ impl FileJournal {
             serde_json::to_writer(&mut text, value)?;
             text.push(b'\n');
         }
-        self.file.write_all(&text)?;
-        self.file.sync_data()
+        self.file.write_all(&text)
     }
 }
 
 impl Journal for FileJournal {
     fn write(&mut self, entries: &[Entry]) -> std::io::Result<()> {
         self.lines(entries)
+    }
+
+    fn sync(&mut self) -> std::io::Result<()> {
+        self.file.sync_data()
     }
 }
 

@@ -9,6 +9,7 @@ mod report;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use futures::future::FutureExt;
 use futures::stream::{FuturesUnordered, StreamExt};
 use guestlist_planner::address::{Address, Ids};
 use guestlist_planner::kinds::{Change, Cx, Object, Stage};
@@ -64,22 +65,24 @@ pub async fn apply(
         fresh: BTreeSet::new(),
         blocked: BTreeMap::new(),
         looked: None,
+        coming: BTreeMap::new(),
         ends: BTreeMap::new(),
         halted: BTreeSet::new(),
+        unsynced: false,
         invited: false,
         trying: false,
         barred: None,
         stopped: None,
     };
-    for stage in [
-        Stage::Hold,
-        Stage::Block,
-        Stage::Strip,
-        Stage::Delete,
-        Stage::Admit,
-        Stage::Grant,
+    // What is to be given to a guest waits for this guest, and not for all of them.
+    for stages in [
+        &[Stage::Hold][..],
+        &[Stage::Block],
+        &[Stage::Strip],
+        &[Stage::Delete],
+        &[Stage::Admit, Stage::Grant],
     ] {
-        run.stage(stage).await;
+        run.stages(stages).await;
     }
     run.finish().await
 }
@@ -98,11 +101,15 @@ struct Run<'a> {
     blocked: BTreeMap<String, usize>,
     /// When it was last seen that addresses are free.
     looked: Option<Instant>,
+    /// How many steps are left that bring a guest in or keep the account current, by guest.
+    coming: BTreeMap<String, usize>,
     /// How each step ended, by its place in the plan.
     ends: BTreeMap<usize, Outcome>,
     /// Guests who should be disabled by now, or have a new address, and are not or do not: nothing
     /// more is done to them.
     halted: BTreeSet<String>,
+    /// Whether the journal has lines that are not safe on disk.
+    unsynced: bool,
     /// Whether Graph accepted an invitation in this run.
     invited: bool,
     /// Whether an invitation is under way.
@@ -114,14 +121,20 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    async fn stage(&mut self, stage: Stage) {
+    async fn stages(&mut self, stages: &[Stage]) {
         let mut places: Vec<_> = (0..self.steps.len())
-            .filter(|place| self.steps[*place].stage == stage)
+            .filter(|place| stages.contains(&self.steps[*place].stage))
             .collect();
-        if stage == Stage::Admit && self.stopped.is_none() {
+        for place in &places {
+            if let Some(guest) = admitted(&self.steps[*place]) {
+                *self.coming.entry(guest.to_owned()).or_default() += 1;
+            }
+        }
+        if self.stopped.is_none() {
             self.look_before_inviting(&places).await;
             places.retain(|place| !self.ends.contains_key(place));
         }
+        let takes = stages.iter().copied().any(takes);
         let chains = places.into_iter().map(|place| self.chain(place));
         let mut lanes = Lanes::new(chains);
         let mut under_way = FuturesUnordered::new();
@@ -130,20 +143,22 @@ impl Run<'_> {
                 self.look_for_lost(&mut lanes).await;
                 // Who loses something is looked at right before: as many at a time as can be.
                 let places = PLACES - under_way.len();
-                let places = if takes(stage) && places < PLACES {
-                    0
-                } else {
-                    places
-                };
+                let places = if takes && places < PLACES { 0 } else { places };
                 let mut units = self.next_units(&mut lanes, places * BATCH);
-                self.look_before_sending(stage, &mut units, &mut lanes)
-                    .await;
+                self.look_before_sending(&mut units, &mut lanes).await;
                 for batch in self.begin(units, &mut lanes) {
                     under_way.push(sent(self.client, batch));
                 }
             }
             match under_way.next().await {
-                Some((batch, results)) => self.take_in(batch, results, &mut lanes),
+                Some(answer) => {
+                    let mut answers = vec![answer];
+                    // What came at the same time is noted at the same time.
+                    while let Some(Some(answer)) = under_way.next().now_or_never() {
+                        answers.push(answer);
+                    }
+                    self.take_in(answers, &mut lanes);
+                }
                 None if lanes.is_empty() || self.is_stopped() => break,
                 None => match lanes.wake() {
                     Some(wake) => self.client.stop().sleep_until(wake).await,
@@ -151,6 +166,7 @@ impl Run<'_> {
                 },
             }
         }
+        self.sync();
         for chain in lanes.rest() {
             let outcome = self.interrupted(&chain);
             self.end(chain.place, outcome);
@@ -205,6 +221,9 @@ impl Run<'_> {
             self.blocked
                 .extend(guest.map(|key| (key.to_owned(), place)));
         }
+        if let Some(left) = admitted(step).and_then(|guest| self.coming.get_mut(guest)) {
+            *left -= 1;
+        }
         (self.progress)(step, &outcome);
         self.ends.insert(place, outcome);
     }
@@ -241,7 +260,12 @@ impl Run<'_> {
             let trying = self.trying || units.iter().any(|unit| is_invitation(&unit.request));
             let alone = !self.invited && trying;
             let mut unit: Option<Unit> = None;
+            let mut more = false;
             for chain in chains {
+                if self.waits_for_guest(chain.place) {
+                    more = true;
+                    continue;
+                }
                 if chain.waits(now) {
                     // Later steps on the same object wait too; other edges of it do not.
                     if self.steps[chain.place].address == *object {
@@ -259,10 +283,19 @@ impl Run<'_> {
                     _ => break,
                 }
             }
-            units.extend(unit);
+            // It goes when it is full, or when nobody else is to come.
+            units.extend(unit.filter(|unit| !more || !unit.has_room()));
         }
         self.end_all(lanes, over);
         units
+    }
+
+    /// Returns whether a step gives something to a guest who is not ready yet.
+    fn waits_for_guest(&self, place: usize) -> bool {
+        let step = &self.steps[place];
+        let guest = step.change.object().guest();
+        let left = guest.and_then(|guest| self.coming.get(guest));
+        step.stage == Stage::Grant && left.is_some_and(|left| *left > 0)
     }
 
     /// Returns the next request of a chain, or how the step ended.
@@ -305,6 +338,7 @@ impl Run<'_> {
         let entries = units.iter().flat_map(|unit| self.entries(unit, None));
         let entries = entries.collect();
         self.log(entries);
+        self.sync();
         // What no line tells of is not sent.
         if self.stopped.is_some() {
             return Vec::new();
@@ -319,14 +353,18 @@ impl Run<'_> {
         batches
     }
 
-    /// Takes in the answers to a batch.
-    fn take_in(&mut self, batch: Vec<Unit>, results: Vec<Result<Reply, Error>>, lanes: &mut Lanes) {
-        let pairs = batch.iter().zip(&results);
-        let entries = pairs.flat_map(|(unit, result)| self.entries(unit, Some(result)));
+    /// Takes in the answers to batches.
+    fn take_in(&mut self, answers: Vec<Answered>, lanes: &mut Lanes) {
+        let answers = answers.into_iter();
+        let answers: Vec<_> = answers
+            .flat_map(|(batch, results)| batch.into_iter().zip(results))
+            .collect();
+        let entries = answers.iter();
+        let entries = entries.flat_map(|(unit, result)| self.entries(unit, Some(result)));
         let entries = entries.collect();
         self.log(entries);
         let mut over = Vec::new();
-        for (unit, result) in batch.into_iter().zip(results) {
+        for (unit, result) in answers {
             self.trying &= !is_invitation(&unit.request);
             lanes.leave(&unit);
             let chains = lanes.chains(&unit);
@@ -451,10 +489,22 @@ impl Run<'_> {
 
     /// Writes lines to the journal. That it cannot be written stops the run.
     fn log(&mut self, entries: Vec<Entry>) {
-        if entries.is_empty() {
-            return;
+        if !entries.is_empty() {
+            self.unsynced = true;
+            let written = self.journal.write(&entries);
+            self.logged(written);
         }
-        if let Err(error) = self.journal.write(&entries) {
+    }
+
+    fn sync(&mut self) {
+        if std::mem::take(&mut self.unsynced) {
+            let synced = self.journal.sync();
+            self.logged(synced);
+        }
+    }
+
+    fn logged(&mut self, result: std::io::Result<()>) {
+        if let Err(error) = result {
             self.stopped = Some(format!("the journal could not be written: {error}"));
         }
     }
@@ -475,10 +525,19 @@ impl Run<'_> {
     }
 }
 
-async fn sent(client: &Client, batch: Vec<Unit>) -> (Vec<Unit>, Vec<Result<Reply, Error>>) {
+/// A batch, and the answer to each of its units.
+type Answered = (Vec<Unit>, Vec<Result<Reply, Error>>);
+
+async fn sent(client: &Client, batch: Vec<Unit>) -> Answered {
     let results = client.write(batch.iter().map(Unit::request).collect());
     let results = results.await;
     (batch, results)
+}
+
+/// Returns the guest whom a step brings in or keeps current.
+fn admitted(step: &Step) -> Option<&str> {
+    let guest = step.change.object().guest();
+    guest.filter(|_| step.stage == Stage::Admit)
 }
 
 /// Returns whether the steps of a stage take something from guests.

@@ -200,7 +200,12 @@ impl Unit {
             .as_ref()
             .zip(request.bulk.as_ref())
             .is_some_and(|(a, b)| alike(a, b));
-        joins && !self.single && !chain.single && self.places.len() < JOINED
+        joins && self.has_room() && !chain.single
+    }
+
+    /// Returns whether it could carry more, had it come.
+    pub(super) fn has_room(&self) -> bool {
+        self.request.bulk.is_some() && !self.single && self.places.len() < JOINED
     }
 
     pub(super) fn join(&mut self, chain: &Chain, request: &Request) {

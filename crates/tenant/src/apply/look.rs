@@ -8,7 +8,7 @@ use guestlist_planner::address::{Address, ObjectId};
 use guestlist_planner::kinds::group::seen;
 use guestlist_planner::kinds::guest::Guest;
 use guestlist_planner::kinds::guest::user::{self, User};
-use guestlist_planner::kinds::{Change, Object, Stage};
+use guestlist_planner::kinds::{Change, Object};
 use guestlist_planner::plan::Step;
 use guestlist_planner::request::{Answer, Read};
 use guestlist_planner::snapshot::{Topic, role_assignments};
@@ -28,11 +28,13 @@ const FRESH: Duration = Duration::from_secs(60);
 const IDS: usize = 15;
 
 impl Run<'_> {
-    /// Leaves out the steps of a stage that would bring somebody in whose address is not free any
-    /// more.
+    /// Leaves out the steps that would bring somebody in whose address is not free any more.
     pub(super) async fn look_before_inviting(&mut self, places: &[usize]) {
         let bring_in = |place: &&usize| self.brings_in(**place);
         let places: Vec<_> = places.iter().filter(bring_in).copied().collect();
+        if places.is_empty() {
+            return;
+        }
         let taken = match self.still_free(&places).await {
             Ok(taken) => taken,
             Err(error) => unseen(&places, &error),
@@ -45,21 +47,16 @@ impl Run<'_> {
 
     /// Leaves out what is about an account, or an address, that is not what the plan saw. Looked at
     /// right before it is sent: a long run takes hours.
-    pub(super) async fn look_before_sending(
-        &mut self,
-        stage: Stage,
-        units: &mut Vec<Unit>,
-        lanes: &mut Lanes,
-    ) {
+    pub(super) async fn look_before_sending(&mut self, units: &mut Vec<Unit>, lanes: &mut Lanes) {
         let begun = units.iter().filter(|unit| unit.first);
         let begun = begun.flat_map(|unit| unit.places.iter().copied());
         let stale = self.looked.is_none_or(|looked| looked.elapsed() > FRESH);
         let (mut seen, mut free) = (Vec::new(), Vec::new());
         for place in begun {
-            if stage == Stage::Admit && stale && self.brings_in(place) {
+            if stale && self.brings_in(place) {
                 free.push(place);
             }
-            if takes(stage) || self.steps[place].mails_again() {
+            if takes(self.steps[place].stage) || self.steps[place].mails_again() {
                 seen.push(place);
             }
         }

@@ -121,10 +121,14 @@ impl Entry {
     }
 }
 
-/// Keeps the journal. A line must be safe on disk when the call returns.
+/// Keeps the journal.
 pub trait Journal {
-    /// Adds lines.
+    /// Adds lines: if the program dies now, they are there.
     fn write(&mut self, entries: &[Entry]) -> std::io::Result<()>;
+
+    /// Makes all lines safe on disk: if the machine dies now, they are there. Called before
+    /// anything is sent.
+    fn sync(&mut self) -> std::io::Result<()>;
 }
 
 /// How a run went.
