@@ -1,9 +1,9 @@
 //! Names: how one object is called in files, plans and messages, and the table between those
 //! names and Graph's ids. Kinds look names up here and never ask the network.
 
-use std::collections::{HashMap, HashSet};
 use std::fmt;
 
+use foldhash::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 /// Graph's id of an object: a GUID.

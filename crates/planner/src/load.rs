@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 use std::fmt;
 use std::sync::Arc;
 
+use foldhash::HashSet;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -55,7 +56,8 @@ impl Desired {
         let groups = self.groups.values();
         let sponsors = guests.filter_map(|guest| guest.sponsors.as_ref());
         let owners = groups.filter_map(|group| group.owners.as_ref());
-        let names: BTreeSet<_> = sponsors.chain(owners).flatten().collect();
+        // Few names, written many times: not sorted before each stands once.
+        let names: HashSet<_> = sponsors.chain(owners).flatten().collect();
         names.into_iter().map(|name| name.to_lowercase()).collect()
     }
 }

@@ -1,8 +1,9 @@
 //! Which account a declared address means. Nothing is guessed: two candidates, or one that is no
 //! guest, block every step on that guest.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 use jiff::Timestamp;
 
 use crate::domain::domain_of;

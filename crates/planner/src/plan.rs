@@ -13,6 +13,7 @@ use crate::kinds::{Action, Change, Object, Stage};
 use crate::limits::{Exceeded, Hand, check};
 use crate::load::{Config, Origin};
 use crate::matching::Matching;
+use crate::parallel;
 use crate::request::Read;
 use crate::snapshot::Snapshot;
 
@@ -230,9 +231,12 @@ pub fn plan_saved(
     header: &Header,
 ) -> Result<(Plan, Ids), Vec<Read>> {
     let matching = Matching::new(observed, &config.desired, &config.policy);
-    let open = observed.open(&config.desired, &config.policy, Some(&matching));
+    let (open, decided) = parallel::join(
+        || observed.open(&config.desired, &config.policy, Some(&matching)),
+        || decide(config, observed, &matching, now, request, header),
+    );
     if open.is_empty() {
-        Ok(decide(config, observed, &matching, now, request, header))
+        Ok(decided)
     } else {
         Err(open)
     }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use foldhash::HashSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -195,14 +196,15 @@ impl Snapshot {
     fn doubtful(&self, desired: &Desired, policy: &Policy, matching: &Matching<'_>) -> Vec<Read> {
         let doubtful = matching.doubtful(desired);
         let mut reads = user::elsewhere(&doubtful);
-        let sponsors: BTreeSet<_> = self
+        let sponsors: HashSet<_> = self
             .users
             .values()
             .filter(|user| user.is_guest())
             .filter_map(|user| user.sponsors.as_ref())
             .flatten()
             .collect();
-        let sponsors: Vec<_> = sponsors.into_iter().map(String::as_str).collect();
+        let mut sponsors: Vec<_> = sponsors.into_iter().map(String::as_str).collect();
+        sponsors.sort_unstable();
         reads.extend(sponsors.chunks(15).map(|ids| principals_where(ids, "id")));
         if matching.adopts(desired) {
             reads.push(governed());

@@ -1,7 +1,9 @@
 //! Direct memberships of guests in declared groups. Memberships of people who are no guests are
 //! never looked at.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
+
+use foldhash::{HashMap, HashSet, HashSetExt};
 
 use super::declared::elsewhere;
 use super::guard::may_be_given;
@@ -101,16 +103,22 @@ impl Aim {
 
     /// Returns to whom each group is granted, of those who may be given anything.
     fn granted<'a>(&self, world: World<'a>) -> Grants<'a> {
-        let mut granted = Grants::new();
-        for declared in world.desired.guests.values() {
-            if self.fates.get(&declared.key).is_some_and(|fate| fate.grant) {
-                for (group, how) in declared.groups.iter().flat_map(Few::iter) {
-                    granted
-                        .entry(group.as_str())
-                        .or_default()
-                        .push((declared, how));
+        let guests: Vec<_> = world.desired.guests.values().collect();
+        let shares = parallel::shares(&guests, |guests| {
+            let mut granted = Grants::default();
+            for declared in guests {
+                if self.fates.get(&declared.key).is_some_and(|fate| fate.grant) {
+                    for (group, how) in declared.groups.iter().flat_map(Few::iter) {
+                        let to = granted.entry(group.as_str()).or_default();
+                        to.push((*declared, how));
+                    }
                 }
             }
+            granted
+        });
+        let mut granted = Grants::default();
+        for (group, more) in shares.into_iter().flatten() {
+            granted.entry(group).or_default().extend(more);
         }
         granted
     }

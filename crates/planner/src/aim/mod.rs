@@ -2,8 +2,9 @@
 //! All that decides is here; the diff that follows only compares. What must not be touched is
 //! copied to what is wanted, or never looked at.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
+use foldhash::HashMap;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
