@@ -288,6 +288,18 @@ fn promise_12_an_interrupted_run_says_what_it_did() {
     });
 }
 
+/// Adds the journal of a run before the only one, which was refused what the only one then did. It is
+/// the newer file: folders list files in any order.
+fn refused_before(repository: &Repository) {
+    let folder = repository.path().join(".guestlist/journal");
+    let journal = std::fs::read_dir(&folder).unwrap().next().unwrap();
+    let text = std::fs::read_to_string(journal.unwrap().path()).unwrap();
+    let (head, intent) = text.trim_end().split_once('\n').unwrap();
+    let outcome = intent.replace(r#""phase":"intent""#, r#""phase":"outcome","failed":true"#);
+    let before = format!("{head}\n{intent}\n{outcome}\n");
+    std::fs::write(folder.join("20000101T000000.000000Z.jsonl"), before).unwrap();
+}
+
 #[cfg(unix)]
 #[test]
 fn promise_5_killed_before_lists_show_the_guest_and_run_again_nobody_is_invited_twice() {
@@ -317,6 +329,7 @@ fn promise_5_killed_before_lists_show_the_guest_and_run_again_nobody_is_invited_
     }
     child.kill().unwrap();
     child.wait().unwrap();
+    refused_before(&repository);
     lags(Vec::new());
     let again = tenant.run(&repository, &args).ends(0);
     assert!(
@@ -427,7 +440,7 @@ impl Transport for Endless {
 fn a_list_of_empty_pages_without_end_is_given_up_by_name() {
     on_paused_clock(async {
         let sandbox = Sandbox::empty(crate::faults::now());
-        let client = over(Arc::new(Endless(AtomicUsize::new(0))), &sandbox);
+        let client = over(Arc::new(Endless(AtomicUsize::new(0))), &sandbox, 8);
         let read = Read::list("/groups?$select=id", "Group.Read.All");
         let error = client.read(vec![read]).await.unwrap_err().to_string();
         assert!(error.contains("GET /groups?$select=id"), "{error}");

@@ -99,8 +99,12 @@ pub(crate) fn earlier(
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(created),
         files => files.map_err(Failure::file(&folder))?,
     };
-    for file in files {
-        let path = file.map_err(Failure::file(&folder))?.path();
+    let paths = files.map(|file| file.map(|file| file.path()));
+    let paths = paths.collect::<std::io::Result<Vec<_>>>();
+    let mut paths = paths.map_err(Failure::file(&folder))?;
+    // By the time of the run: what a later line says replaces what an earlier one said.
+    paths.sort();
+    for path in paths {
         let written = path.metadata().and_then(|data| data.modified());
         let age = written.map_err(Failure::file(&path))?.elapsed();
         // One from the future is new.
@@ -128,17 +132,17 @@ fn note(entry: &Entry, settle: Duration, created: &mut BTreeMap<Address, Duratio
     let Some((kind, key)) = entry.address.split_once(' ') else {
         return;
     };
-    let address = Address::new(kind, key);
-    let creates = ["POST /invitations", "POST /groups"].contains(&entry.request.as_str());
-    let clean = entry.failed && !entry.in_doubt || entry.phase == Phase::NotSent;
-    if !creates {
+    let request = entry.request.as_str();
+    if !["POST /invitations", "POST /groups"].contains(&request) && !request.ends_with("/restore") {
         return;
     }
+    let address = Address::new(kind, key);
     let age = Timestamp::now().duration_since(entry.at).unsigned_abs();
-    match settle.checked_sub(age) {
-        Some(left) if !clean => drop(created.insert(address, left)),
-        _ => drop(created.remove(&address)),
-    }
+    let undone = entry.failed && !entry.in_doubt || entry.phase == Phase::NotSent;
+    match settle.checked_sub(age).filter(|_| !undone) {
+        Some(left) => created.insert(address, left),
+        None => created.remove(&address),
+    };
 }
 
 /// Returns what a journal says, for people; none if `text` is no journal.
