@@ -15,7 +15,7 @@ use crate::connection::ready;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::journal::FileJournal;
-use crate::output::{print, tell};
+use crate::output::{self, print, tell};
 use crate::progress::Progress;
 use crate::{interrupt, journal, keep, planning, showing};
 
@@ -40,7 +40,12 @@ pub(crate) async fn apply(
         );
         return Err(Failure::plain(message, "plan anew for this tenant"));
     }
-    planning::show(common, &plan, Format::Text)?;
+    let shown = planning::shown(common, &plan, Format::Text);
+    if args.yes {
+        print(&shown)?;
+    } else {
+        output::show(&shown)?;
+    }
     if plan.is_refused() {
         return Ok(Exit::Refused);
     }

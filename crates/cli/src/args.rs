@@ -248,7 +248,7 @@ fn start(cli: &Cli) -> Result<Exit, Failure> {
         .enable_all()
         .build()
         .map_err(Failure::file("the runtime"))?;
-    match &cli.command {
+    let exit = match &cli.command {
         Command::Validate => validating::validate(common, now),
         Command::Plan(args) => runtime.block_on(planning::plan(common, args, now)),
         Command::Apply(args) => runtime.block_on(applying::apply(common, args, now)),
@@ -260,7 +260,10 @@ fn start(cli: &Cli) -> Result<Exit, Failure> {
             runtime.block_on(sandbox::serve(common, args))
         }
         Command::Sandbox(SandboxCommand::Reset) => sandbox::reset(common),
-    }
+    };
+    // A sign-in that nobody waits for any more must not hold up what there is to say.
+    runtime.shutdown_background();
+    exit
 }
 
 /// Returns the instant it is, to the second: stamps and plans know no finer one.
@@ -283,5 +286,7 @@ fn log(verbose: u8, color: bool) {
         .with_writer(std::io::stderr)
         .with_ansi(color)
         .with_target(false)
+        // Where stderr has gone away, saying so there would end the run.
+        .log_internal_errors(false)
         .init();
 }

@@ -7,14 +7,21 @@ use crate::failure::Failure;
 
 /// Prints to stdout. A reader that has gone away, such as `head`, is no error.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
-    let mut stdout = stdout().lock();
-    let written = stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush());
-    match written {
+    match write(text) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::file("stdout")(error)),
         _ => Ok(()),
     }
+}
+
+/// Prints to stdout what somebody is to agree to.
+pub(crate) fn show(text: &str) -> Result<(), Failure> {
+    write(text).map_err(Failure::file("stdout"))
+}
+
+fn write(text: &str) -> std::io::Result<()> {
+    let mut stdout = stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()
 }
 
 /// Says a line on stderr.

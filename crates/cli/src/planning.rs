@@ -51,7 +51,7 @@ pub(crate) async fn plan(
     if let Some(path) = &args.out {
         keep::write(path, &render::json(&plan))?;
     }
-    show(common, &plan, args.format)?;
+    print(&shown(common, &plan, args.format))?;
     let exit = match () {
         () if plan.is_refused() => Exit::Refused,
         () if args.detailed_exitcode && !plan.is_empty() => Exit::Pending,
@@ -132,14 +132,11 @@ fn known(only: &str, config: &Config, snapshot: &Snapshot) -> Result<(), Failure
     ))
 }
 
-/// Prints a plan on stdout.
-pub(crate) fn show(common: &Common, plan: &Plan, format: Format) -> Result<(), Failure> {
+/// Returns a plan as it is printed.
+pub(crate) fn shown(common: &Common, plan: &Plan, format: Format) -> String {
     match format {
-        Format::Text => print(&render::text::plan(
-            plan,
-            common.color(std::io::stdout().is_terminal()),
-        )),
-        Format::Json => print(&render::json(plan)),
+        Format::Text => render::text::plan(plan, common.color(std::io::stdout().is_terminal())),
+        Format::Json => render::json(plan),
     }
 }
 

@@ -14,7 +14,7 @@ pub(crate) fn show(common: &Common, path: &Path, format: Format) -> Result<Exit,
     let text = std::fs::read_to_string(path).map_err(Failure::file(path))?;
     match journal::read(&text) {
         Some(told) => print(&told)?,
-        None => planning::show(common, &decode(path, &text)?, format)?,
+        None => print(&planning::shown(common, &decode(path, &text)?, format))?,
     }
     Ok(Exit::Done)
 }

@@ -160,6 +160,14 @@ impl Answered {
 }
 
 impl Outcome {
+    /// Returns whether the call may have been carried out although it failed.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        match &self.result {
+            Ok(answer) => may_have_happened(answer.status),
+            Err(error) => matches!(error, TransportError::Lost(_)),
+        }
+    }
+
     /// Returns the answer if it is a success that can be read, and else what went wrong.
     pub(super) fn conclude(self, call: &Call, granted: Vec<String>) -> Result<Answered, Error> {
         let write = call.safety != Safety::Read;

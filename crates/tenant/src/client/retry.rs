@@ -20,7 +20,8 @@ struct Attempt {
     index: usize,
     conflicts: u32,
     renewed: bool,
-    /// What came of the last time it was sent: it stands if it cannot be sent again.
+    /// What came of the last time it was sent, if it may have happened: that stands if it cannot be
+    /// sent again.
     last: Option<Outcome>,
 }
 
@@ -58,7 +59,7 @@ impl Client {
                 match wait {
                     Some(wait) if self.has_patience(tries, started.elapsed() + wait) => {
                         pause = pause.max(wait);
-                        attempt.last = outcome.ok();
+                        attempt.last = outcome.ok().filter(Outcome::is_in_doubt);
                         again.push(attempt);
                     }
                     _ => {
