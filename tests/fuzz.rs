@@ -224,7 +224,7 @@ fn http_bodies_are_taken_in_or_refused_and_a_run_ends() {
                 changes,
                 seen: AtomicUsize::new(0),
             };
-            let client = over(Arc::new(mangles), &sandbox);
+            let client = over(Arc::new(mangles), &sandbox, 8);
             let Ok(snapshot) = observe(&client, &config, now()).await else {
                 return;
             };

@@ -79,17 +79,17 @@ impl std::fmt::Debug for Fresh {
 
 /// Returns a client of a sandbox in this process.
 pub(crate) fn client(sandbox: &Sandbox) -> Client {
-    over(Arc::new(Inside(sandbox.clone())), sandbox)
+    over(Arc::new(Inside(sandbox.clone())), sandbox, 8)
 }
 
-/// Returns a client over any transport.
-pub(crate) fn over(transport: Arc<dyn Transport>, sandbox: &Sandbox) -> Client {
+/// Returns a client over any transport, with so many requests under way at once.
+pub(crate) fn over(transport: Arc<dyn Transport>, sandbox: &Sandbox, concurrency: usize) -> Client {
     Client::new(ClientOptions {
         graph_root: Url::parse("https://graph.example/").unwrap(),
         scope: "https://graph.example/.default".to_owned(),
         credential: Arc::new(Fresh(sandbox.clone())),
         transport,
-        concurrency: 8,
+        concurrency,
         stop: Stop::default(),
     })
 }

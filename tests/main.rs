@@ -14,6 +14,7 @@ mod fuzz;
 mod harness;
 mod inside;
 mod killed;
+mod looks;
 mod matching;
 mod meanwhile;
 mod promises;

@@ -2,16 +2,12 @@
 //! HTTP request of the scenario that uses every kind of step. What was changed since the plan was
 //! made is noticed before something is taken, and left alone; one more run, and all is as it should.
 
-use guestlist_planner::load::load;
-use guestlist_planner::plan::Step;
-use guestlist_planner::yaml::Source;
-use guestlist_sandbox::{Act, Behaviour, Canned, Elsewhere, Fault, Received, Sandbox, When};
+use guestlist_sandbox::{Act, Elsewhere, Fault, Received, Sandbox};
 use guestlist_tenant::apply::Outcome;
-use jiff::SignedDuration;
 use serde_json::json;
 
 use crate::faults::{Tally, behaviour, fresh, now, reference, spread, undone};
-use crate::inside::{Ran, Stops, client, on_paused_clock, run, run_with};
+use crate::inside::{Ran, Stops, on_paused_clock, run};
 use crate::scenario::{DROPPED, EXPIRED, FORMER, INVITED, OVERDUE, differences, essence, mails};
 
 /// From whom the run takes something.
@@ -235,157 +231,4 @@ fn left_out(ran: &Ran, who: &str) -> bool {
         .outcomes
         .iter()
         .any(|(step, outcome)| skipped(outcome) && step.address.key == who)
-}
-
-/// Returns how the steps ended after something happened between planning and applying.
-fn outcomes(files: &str, sandbox: &Sandbox, meanwhile: impl FnOnce()) -> Vec<(String, Outcome)> {
-    on_paused_clock(async {
-        sandbox.set_clock(Some(now()));
-        let sources = [
-            ("guests/all.yaml", files),
-            (
-                "policies/all.yaml",
-                "groups: [{name: readers}]\nlifecycle: {pending: {remind: 7d}, expired: {disable: 0d, strip: 3d}}",
-            ),
-        ];
-        let sources = sources.map(|(path, text)| Source {
-            path: path.to_owned(),
-            text: text.to_owned(),
-        });
-        let config = load(&sources, now()).unwrap();
-        let (client, journal) = (client(sandbox), &mut Stops(None));
-        let ran = run_with(&client, &config, now(), journal, meanwhile);
-        let outcomes = ran.await.unwrap().report.outcomes;
-        let named = |(step, outcome): (Step, Outcome)| (step.address.to_string(), outcome);
-        let guests = outcomes.into_iter().map(named);
-        guests
-            .filter(|(address, _)| !address.starts_with("group "))
-            .collect()
-    })
-}
-
-fn guest(sandbox: &Sandbox, mail: &str, more: serde_json::Value) -> String {
-    let mut user = json!({
-        "mail": mail, "displayName": mail, "userType": "Guest", "externalUserState": "Accepted",
-        "createdDateTime": "2025-01-01T00:00:00Z", "signInSessionsValidFromDateTime": now().to_string(),
-        "onPremisesExtensionAttributes": { "extensionAttribute15": "guestlist owner=sandbox" },
-    });
-    for (name, value) in more.as_object().unwrap() {
-        user[name] = value.clone();
-    }
-    sandbox.insert_user(user)
-}
-
-const CHANGED: &str = "someone else changed the account since the plan was made";
-
-#[test]
-fn promise_11_who_was_taken_back_meanwhile_keeps_what_was_to_be_stripped() {
-    let sandbox = Sandbox::empty(now());
-    let begun = now() - SignedDuration::from_hours(24 * 5);
-    let off = format!("guestlist owner=sandbox offboarding={begun} reason=expired");
-    let off = json!({ "accountEnabled": false, "onPremisesExtensionAttributes": { "extensionAttribute15": off } });
-    let back = guest(&sandbox, "back@contoso.example", off.clone());
-    let gone = guest(&sandbox, "gone@contoso.example", off);
-    sandbox.insert_group(json!({ "displayName": "readers", "mailNickname": "readers", "mailEnabled": false, "securityEnabled": true, "members": [back, gone] }));
-    let files = "guests:
-  - {mail: back@contoso.example, expires: 2020-01-31, groups: [readers]}
-  - {mail: gone@contoso.example, expires: 2020-01-31, groups: [readers]}
-";
-    let stamp = json!({ "extensionAttribute15": "guestlist owner=sandbox" });
-    let outcomes = outcomes(files, &sandbox, || {
-        sandbox.edit(
-            &back,
-            json!({ "accountEnabled": true, "onPremisesExtensionAttributes": stamp }),
-        );
-    });
-    let expected = [
-        (
-            "membership readers / back@contoso.example",
-            Outcome::Skipped(CHANGED.to_owned()),
-        ),
-        ("membership readers / gone@contoso.example", Outcome::Done),
-    ];
-    let expected = expected.map(|(address, outcome)| (address.to_owned(), outcome));
-    assert_eq!(outcomes, expected);
-}
-
-#[test]
-fn promise_2_who_got_a_directory_role_meanwhile_loses_nothing() {
-    let sandbox = Sandbox::empty(now());
-    let risen = guest(&sandbox, "risen@contoso.example", json!({}));
-    guest(&sandbox, "plain@contoso.example", json!({}));
-    let files = "guests:
-  - {mail: risen@contoso.example, expires: 2020-01-31}
-  - {mail: plain@contoso.example, expires: 2020-01-31}
-";
-    let outcomes = outcomes(files, &sandbox, || {
-        sandbox.assign_role(&risen, "Global Reader");
-    });
-    assert_eq!(outcomes.len(), 4, "{outcomes:?}");
-    for (address, outcome) in outcomes {
-        if address.contains("plain") {
-            assert_eq!(outcome, Outcome::Done, "{address}");
-        } else {
-            assert!(
-                matches!(outcome, Outcome::Skipped(_)),
-                "{address}: {outcome:?}"
-            );
-        }
-    }
-    let enabled = &sandbox.state()["users"];
-    let risen = enabled
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|user| user["id"] == risen.as_str());
-    assert_eq!(risen.unwrap()["accountEnabled"], true);
-}
-
-#[test]
-fn promise_11_who_redeemed_meanwhile_is_not_reminded() {
-    let sandbox = Sandbox::empty(now());
-    let pending = json!({ "externalUserState": "PendingAcceptance", "externalUserStateChangeDateTime": "2025-06-01T00:00:00Z" });
-    let late = guest(&sandbox, "late@contoso.example", pending.clone());
-    guest(&sandbox, "never@contoso.example", pending);
-    let files = "guests: [{mail: late@contoso.example}, {mail: never@contoso.example}]";
-    let outcomes = outcomes(files, &sandbox, || {
-        sandbox.edit(&late, json!({ "externalUserState": "Accepted" }));
-    });
-    let expected = [
-        (
-            "guest late@contoso.example",
-            Outcome::Skipped(CHANGED.to_owned()),
-        ),
-        ("guest never@contoso.example", Outcome::Done),
-    ];
-    let expected = expected.map(|(address, outcome)| (address.to_owned(), outcome));
-    assert_eq!(outcomes, expected);
-    assert_eq!(mails(&sandbox).values().sum::<usize>(), 1);
-}
-
-#[test]
-fn who_could_not_be_blocked_gets_nothing() {
-    let sandbox = Sandbox::empty(now());
-    sandbox.insert_group(json!({ "displayName": "readers", "mailNickname": "readers", "mailEnabled": false, "securityEnabled": true }));
-    let refused = Fault {
-        when: When::Matching {
-            method: Some("PATCH".to_owned()),
-            path: "/users/".to_owned(),
-        },
-        skip: 0,
-        times: 9,
-        act: Act::Answer(Canned::status(403)),
-    };
-    let files = "guests: [{mail: ada@contoso.example, blocked: true, groups: [readers]}]";
-    let outcomes = outcomes(files, &sandbox, || {
-        sandbox.behave(Behaviour {
-            faults: vec![refused],
-            ..Behaviour::default()
-        });
-    });
-    let [(guest, invited), (_, joined)] = outcomes.as_slice() else {
-        panic!("{outcomes:?}")
-    };
-    assert!(guest == "guest ada@contoso.example" && matches!(invited, Outcome::Failed { .. }));
-    assert!(matches!(joined, Outcome::Skipped(_)), "{joined:?}");
 }

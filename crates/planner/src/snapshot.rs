@@ -298,9 +298,7 @@ impl Snapshot {
             }
             Some(Topic::RoleAssignments) => {
                 for item in items {
-                    let edge = text(item, "principalId").zip(text(item, "roleDefinitionId"));
-                    self.role_assignments
-                        .insert(edge.ok_or(DecodeError::Missing("principalId"))?);
+                    self.role_assignments.insert(role_assignment(item)?);
                 }
             }
             Some(Topic::RoleDefinitions) => {
@@ -402,6 +400,12 @@ pub fn role_assignments() -> Read {
     Read::list(path, ROLES)
         .optional()
         .about(Topic::RoleAssignments)
+}
+
+/// Returns the ids of the principal and of the role definition of a role assignment.
+pub fn role_assignment(item: &Value) -> Result<(ObjectId, ObjectId), DecodeError> {
+    let edge = text(item, "principalId").zip(text(item, "roleDefinitionId"));
+    edge.ok_or(DecodeError::Missing("principalId"))
 }
 
 const ROLES: &str = "RoleManagement.Read.Directory";

@@ -4,10 +4,13 @@
 mod lanes;
 mod look;
 mod lost;
+mod pick;
 mod report;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+
+use std::panic::resume_unwind;
 
 use futures::future::FutureExt;
 use futures::stream::{FuturesUnordered, StreamExt};
@@ -18,6 +21,7 @@ use guestlist_planner::request::Request;
 use guestlist_planner::snapshot::Snapshot;
 use jiff::Timestamp;
 use serde_json::Value;
+use tokio::task::JoinError;
 use tokio::time::Instant;
 
 use crate::client::{BATCH, Client, Reply};
@@ -134,21 +138,19 @@ impl Run<'_> {
             self.look_before_inviting(&places).await;
             places.retain(|place| !self.ends.contains_key(place));
         }
-        let takes = stages.iter().copied().any(takes);
+        let careful = stages.iter().any(|stage| takes(*stage));
         let chains = places.into_iter().map(|place| self.chain(place));
         let mut lanes = Lanes::new(chains);
         let mut under_way = FuturesUnordered::new();
         loop {
-            if !self.is_stopped() {
-                self.look_for_lost(&mut lanes).await;
+            let ended = self.ends.len();
+            let free = match PLACES - under_way.len() {
                 // Who loses something is looked at right before: as many at a time as can be.
-                let places = PLACES - under_way.len();
-                let places = if takes && places < PLACES { 0 } else { places };
-                let mut units = self.next_units(&mut lanes, places * BATCH);
-                self.look_before_sending(&mut units, &mut lanes).await;
-                for batch in self.begin(units, &mut lanes) {
-                    under_way.push(sent(self.client, batch));
-                }
+                free if careful && free < PLACES => 0,
+                free => free,
+            };
+            for batch in self.turn(&mut lanes, free * BATCH).await {
+                under_way.push(tokio::spawn(sent(self.client.clone(), batch)));
             }
             match under_way.next().await {
                 Some(answer) => {
@@ -162,7 +164,9 @@ impl Run<'_> {
                 None if lanes.is_empty() || self.is_stopped() => break,
                 None => match lanes.wake() {
                     Some(wake) => self.client.stop().sleep_until(wake).await,
-                    None => continue,
+                    // What ended made room for others.
+                    None if self.ends.len() > ended => {}
+                    None => self.stopped = Some("nothing of what is left can be sent".to_owned()),
                 },
             }
         }
@@ -171,6 +175,20 @@ impl Run<'_> {
             let outcome = self.interrupted(&chain);
             self.end(chain.place, outcome);
         }
+    }
+
+    /// Returns what can be sent now, in batches, once everything was looked at that must be.
+    async fn turn(&mut self, lanes: &mut Lanes, most: usize) -> Vec<Vec<Unit>> {
+        if self.is_stopped() {
+            return Vec::new();
+        }
+        self.look_for_lost(lanes).await;
+        let mut units = self.next_units(lanes, most);
+        self.look_before_sending(&mut units, lanes).await;
+        if self.is_stopped() {
+            return Vec::new();
+        }
+        self.begin(units, lanes)
     }
 
     /// Returns a step's lane, and the step with nothing sent yet.
@@ -210,22 +228,20 @@ impl Run<'_> {
 
     fn end(&mut self, place: usize, outcome: Outcome) {
         let step = &self.steps[place];
-        let blocks = step.stage == Stage::Block && matches!(step.change, Change::Update { .. });
-        let stays = matches!(step.change.object(), Object::Guest(guest) if guest.account_enabled == Some(false));
-        if (step.hands_over() || blocks || stays) && outcome != Outcome::Done {
-            self.halted
-                .extend(step.change.object().guest().map(str::to_owned));
+        let guest = step.change.object().guest();
+        if must_succeed(step) && outcome != Outcome::Done {
+            self.halted.extend(guest.map(str::to_owned));
         }
         if step.stage == Stage::Block && outcome == Outcome::Done {
-            let guest = step.change.object().guest();
             self.blocked
                 .extend(guest.map(|key| (key.to_owned(), place)));
         }
         if let Some(left) = admitted(step).and_then(|guest| self.coming.get_mut(guest)) {
-            *left -= 1;
+            *left = left.saturating_sub(1);
         }
         (self.progress)(step, &outcome);
-        self.ends.insert(place, outcome);
+        let before = self.ends.insert(place, outcome);
+        debug_assert!(before.is_none(), "a step ends once");
     }
 
     /// Ends steps whose chains leave their lanes.
@@ -244,93 +260,6 @@ impl Run<'_> {
             stamp: &self.options.stamp,
         };
         self.steps[place].change.writes(&cx)
-    }
-
-    /// Picks what can be sent now, `most` units at most: one request for each object, edges that can
-    /// travel together joined. Chains that have come to their end leave their lanes.
-    fn next_units(&mut self, lanes: &mut Lanes, most: usize) -> Vec<Unit> {
-        let now = Instant::now();
-        let mut units: Vec<Unit> = Vec::new();
-        let mut over = Vec::new();
-        for (object, chains) in lanes.free() {
-            if units.len() >= most {
-                break;
-            }
-            // The first one goes alone: if the tenant refuses invitations, it refuses one.
-            let trying = self.trying || units.iter().any(|unit| is_invitation(&unit.request));
-            let alone = !self.invited && trying;
-            let mut unit: Option<Unit> = None;
-            let mut more = false;
-            for chain in chains {
-                if self.waits_for_guest(chain.place) {
-                    more = true;
-                    continue;
-                }
-                if chain.waits(now) {
-                    // Later steps on the same object wait too; other edges of it do not.
-                    if self.steps[chain.place].address == *object {
-                        break;
-                    }
-                    continue;
-                }
-                match (self.next_request(chain), &mut unit) {
-                    (Err(outcome), _) => over.push((chain.place, outcome)),
-                    (Ok(request), None) if alone && is_invitation(&request) => break,
-                    (Ok(request), None) => unit = Some(Unit::new(object, chain, request)),
-                    (Ok(request), Some(unit)) if unit.takes(chain, &request) => {
-                        unit.join(chain, &request);
-                    }
-                    _ => break,
-                }
-            }
-            // It goes when it is full, or when nobody else is to come.
-            units.extend(unit.filter(|unit| !more || !unit.has_room()));
-        }
-        self.end_all(lanes, over);
-        units
-    }
-
-    /// Returns whether a step gives something to a guest who is not ready yet.
-    fn waits_for_guest(&self, place: usize) -> bool {
-        let step = &self.steps[place];
-        let guest = step.change.object().guest();
-        let left = guest.and_then(|guest| self.coming.get(guest));
-        step.stage == Stage::Grant && left.is_some_and(|left| *left > 0)
-    }
-
-    /// Returns the next request of a chain, or how the step ended.
-    fn next_request(&self, chain: &Chain) -> Result<Request, Outcome> {
-        let step = &self.steps[chain.place];
-        let missing = step
-            .change
-            .object()
-            .refs()
-            .into_iter()
-            .find(|address| self.ids.get(address).is_none());
-        if let Some(missing) = missing {
-            return Err(Outcome::Skipped(format!("{missing} is not there")));
-        }
-        let guest = step.change.object().guest();
-        if guest.is_some_and(|guest| self.halted.contains(guest)) {
-            return Err(Outcome::Skipped(
-                "an earlier step on this guest was not done".to_owned(),
-            ));
-        }
-        let request = self
-            .requests(chain.place)
-            .into_iter()
-            .nth(chain.next)
-            .ok_or(Outcome::Done)?;
-        match &self.barred {
-            Some(why) if is_invitation(&request) && chain.next == 0 => {
-                Err(Outcome::Skipped(why.clone()))
-            }
-            Some(why) if is_invitation(&request) => Err(Outcome::Failed {
-                message: format!("could not {}: {why}", deed(step)),
-                hint: None,
-            }),
-            _ => Ok(request),
-        }
     }
 
     /// Notes what is about to be sent, and returns it in batches.
@@ -354,23 +283,24 @@ impl Run<'_> {
     }
 
     /// Takes in the answers to batches.
-    fn take_in(&mut self, answers: Vec<Answered>, lanes: &mut Lanes) {
-        let answers = answers.into_iter();
-        let answers: Vec<_> = answers
-            .flat_map(|(batch, results)| batch.into_iter().zip(results))
-            .collect();
-        let entries = answers.iter();
+    fn take_in(&mut self, answers: Vec<Result<Answered, JoinError>>, lanes: &mut Lanes) {
+        let mut units = Vec::new();
+        for answer in answers {
+            let answer = answer.unwrap_or_else(|error| resume_unwind(error.into_panic()));
+            units.extend(answer.0.into_iter().zip(answer.1));
+        }
+        let entries = units.iter();
         let entries = entries.flat_map(|(unit, result)| self.entries(unit, Some(result)));
         let entries = entries.collect();
         self.log(entries);
         let mut over = Vec::new();
-        for (unit, result) in answers {
+        for (unit, result) in units {
             self.trying &= !is_invitation(&unit.request);
             lanes.leave(&unit);
             let chains = lanes.chains(&unit);
             match result {
                 Ok(reply) => match self.accepted(&unit, &reply) {
-                    Ok(()) => chains.for_each(Chain::advance),
+                    Ok(()) => over.extend(chains.filter_map(|chain| self.goes_on(chain))),
                     Err(message) => {
                         let hint = None;
                         over.push((unit.places[0], Outcome::Failed { message, hint }));
@@ -380,6 +310,13 @@ impl Run<'_> {
             }
         }
         self.end_all(lanes, over);
+    }
+
+    /// Goes on to the next request of a step, or returns that it is done.
+    fn goes_on(&self, chain: &mut Chain) -> Option<(usize, Outcome)> {
+        chain.advance();
+        let is_over = chain.next >= self.requests(chain.place).len();
+        is_over.then_some((chain.place, Outcome::Done))
     }
 
     /// Takes in what an answer says.
@@ -437,7 +374,7 @@ impl Run<'_> {
             let step = &self.steps[chain.place];
             if matches!(error, Error::Stopped { .. }) {
                 over.push((chain.place, self.interrupted(chain)));
-            } else if unit.places.len() > 1 {
+            } else if unit.places.len() > 1 && error.is_about_content() {
                 // One of them spoilt it for all: each goes alone.
                 chain.single = true;
             } else if error.is_lost() && self.can_be_found(chain.place, &unit.request) {
@@ -528,10 +465,22 @@ impl Run<'_> {
 /// A batch, and the answer to each of its units.
 type Answered = (Vec<Unit>, Vec<Result<Reply, Error>>);
 
-async fn sent(client: &Client, batch: Vec<Unit>) -> Answered {
+async fn sent(client: Client, batch: Vec<Unit>) -> Answered {
     let results = client.write(batch.iter().map(Unit::request).collect());
     let results = results.await;
     (batch, results)
+}
+
+/// Returns whether nothing more may be done to the guest if this step is not: sign-in is blocked
+/// before anything is taken or given, and nobody acts on an account under its old address.
+fn must_succeed(step: &Step) -> bool {
+    match &step.change {
+        Change::Create {
+            after: Object::Guest(guest),
+        } => guest.account_enabled == Some(false),
+        Change::Update { .. } => step.stage == Stage::Block,
+        _ => step.hands_over(),
+    }
 }
 
 /// Returns the guest whom a step brings in or keeps current.

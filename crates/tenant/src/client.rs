@@ -60,14 +60,15 @@ pub struct ClientOptions {
     pub stop: Stop,
 }
 
-/// One conversation with one tenant.
+/// One conversation with one tenant. A clone takes part in the same one.
+#[derive(Clone)]
 pub struct Client {
     /// Ends in a slash, so that "starts with" cannot end within a segment.
     root: Url,
-    tokens: Tokens,
+    tokens: Arc<Tokens>,
     transport: Arc<dyn Transport>,
-    places: Semaphore,
-    budget: Budget,
+    places: Arc<Semaphore>,
+    budget: Arc<Budget>,
     stop: Stop,
 }
 
@@ -118,10 +119,10 @@ impl Client {
         }
         Self {
             root,
-            tokens: Tokens::new(options.credential, options.scope),
+            tokens: Arc::new(Tokens::new(options.credential, options.scope)),
             transport: options.transport,
-            places: Semaphore::new(options.concurrency.max(1)),
-            budget: Budget::default(),
+            places: Arc::new(Semaphore::new(options.concurrency.max(1))),
+            budget: Arc::default(),
             stop: options.stop,
         }
     }

@@ -203,6 +203,14 @@ impl Error {
         })
     }
 
+    /// Returns whether Graph refused what was sent for what is in it: parts of it may pass.
+    pub(crate) fn is_about_content(&self) -> bool {
+        self.refusal().is_some_and(|refusal| {
+            let other = [401, 408, 429].contains(&refusal.status);
+            (400..500).contains(&refusal.status) && !other && !refusal.lost
+        })
+    }
+
     /// Returns whether this means "not yet", if it is about an object that this run created.
     pub fn is_not_yet(&self) -> bool {
         self.refusal().is_some_and(|refusal| match refusal.status {

@@ -108,10 +108,28 @@ impl Lanes {
     }
 
     /// Returns the objects to which nothing is under way, and their chains.
-    pub(super) fn free(&self) -> impl Iterator<Item = (&Address, impl Iterator<Item = &Chain>)> {
+    pub(super) fn free(
+        &self,
+    ) -> impl Iterator<Item = (&Address, impl Iterator<Item = &Chain> + Clone)> {
         let free = self.lanes.iter();
         free.filter(|(object, _)| !self.busy.contains(object))
             .map(|(object, chains)| (object, chains.values()))
+    }
+
+    /// Returns the places of the steps of which nothing was sent yet.
+    pub(super) fn unsent(&self) -> Vec<usize> {
+        let chains = self.free().flat_map(|(_, chains)| chains);
+        let unsent = chains.filter(|chain| chain.next == 0 && chain.lost.is_none());
+        unsent.map(|chain| chain.place).collect()
+    }
+
+    /// Puts a chain off; false once it has been put off for `settle`.
+    pub(super) fn put_off(&mut self, object: &Address, place: usize, settle: Duration) -> bool {
+        let chain = self
+            .lanes
+            .get_mut(object)
+            .and_then(|lane| lane.get_mut(&place));
+        chain.is_some_and(|chain| chain.wait(settle))
     }
 
     /// Notes that a unit is under way.
@@ -148,10 +166,12 @@ impl Lanes {
         }
     }
 
-    /// Returns when the first of the chains that were put off is due.
+    /// Returns when the next of the chains that were put off is due.
     pub(super) fn wake(&self) -> Option<Instant> {
+        let now = Instant::now();
         let chains = self.lanes.values().flat_map(BTreeMap::values);
-        chains.filter_map(|chain| chain.not_before).min()
+        let due = chains.filter_map(|chain| chain.not_before);
+        due.filter(|due| *due > now).min()
     }
 
     /// Returns all chains, in the order of the plan.
@@ -200,12 +220,7 @@ impl Unit {
             .as_ref()
             .zip(request.bulk.as_ref())
             .is_some_and(|(a, b)| alike(a, b));
-        joins && self.has_room() && !chain.single
-    }
-
-    /// Returns whether it could carry more, had it come.
-    pub(super) fn has_room(&self) -> bool {
-        self.request.bulk.is_some() && !self.single && self.places.len() < JOINED
+        joins && !self.single && !chain.single && self.places.len() < JOINED
     }
 
     pub(super) fn join(&mut self, chain: &Chain, request: &Request) {

@@ -11,11 +11,11 @@ use guestlist_planner::kinds::guest::user::{self, User};
 use guestlist_planner::kinds::{Change, Object};
 use guestlist_planner::plan::Step;
 use guestlist_planner::request::{Answer, Read};
-use guestlist_planner::snapshot::{Topic, role_assignments};
+use guestlist_planner::snapshot::{Topic, role_assignment, role_assignments};
 use tokio::time::{Duration, Instant};
 
 use super::lanes::{Lanes, Unit};
-use super::{Outcome, Run, takes};
+use super::{Outcome, Run, lane, takes};
 use crate::error::Error;
 
 /// The first and the longest pause between two attempts to read back.
@@ -37,11 +37,11 @@ impl Run<'_> {
         }
         let taken = match self.still_free(&places).await {
             Ok(taken) => taken,
-            Err(error) => unseen(&places, &error),
+            Err(error) => self.unseen(&places, &error),
         };
         self.looked = Some(Instant::now());
-        for (place, why) in taken {
-            self.end(place, Outcome::Skipped(why));
+        for (place, shift) in taken {
+            self.end(place, Outcome::Skipped(shift.text()));
         }
     }
 
@@ -49,23 +49,39 @@ impl Run<'_> {
     /// right before it is sent: a long run takes hours.
     pub(super) async fn look_before_sending(&mut self, units: &mut Vec<Unit>, lanes: &mut Lanes) {
         let begun = units.iter().filter(|unit| unit.first);
-        let begun = begun.flat_map(|unit| unit.places.iter().copied());
+        let begun: Vec<_> = begun.flat_map(|unit| unit.places.clone()).collect();
+        let is_seen = |place: &&usize| {
+            let step = &self.steps[**place];
+            takes(step.stage) || step.mails_again()
+        };
+        let seen: Vec<_> = begun.iter().filter(is_seen).copied().collect();
+        let bring_in = |place: &&usize| self.brings_in(**place);
+        let next: Vec<_> = begun.iter().filter(bring_in).copied().collect();
         let stale = self.looked.is_none_or(|looked| looked.elapsed() > FRESH);
-        let (mut seen, mut free) = (Vec::new(), Vec::new());
-        for place in begun {
-            if stale && self.brings_in(place) {
-                free.push(place);
+        // One look at all that are left, and not one for each batch.
+        let all = match stale && !next.is_empty() {
+            true => lanes.unsent(),
+            false => Vec::new(),
+        };
+        let all: Vec<_> = all.iter().filter(bring_in).copied().collect();
+        let (same, free) = join(self.still_the_same(&seen), self.still_free(&all)).await;
+        let mut shifted = same.unwrap_or_else(|error| self.unseen(&seen, &error));
+        match free {
+            Ok(taken) => {
+                if !all.is_empty() {
+                    self.looked = Some(Instant::now());
+                }
+                shifted.extend(taken);
             }
-            if takes(self.steps[place].stage) || self.steps[place].mails_again() {
-                seen.push(place);
-            }
+            Err(error) => shifted.extend(self.unseen(&next, &error)),
         }
-        let both = join(self.still_the_same(&seen), self.still_free(&free)).await;
-        let mut shifted = both.0.unwrap_or_else(|error| unseen(&seen, &error));
-        shifted.extend(both.1.unwrap_or_else(|error| unseen(&free, &error)));
-        let left_out: BTreeSet<_> = shifted.iter().map(|(place, _)| *place).collect();
-        units.retain(|unit| !unit.places.iter().any(|place| left_out.contains(place)));
-        let skipped = |(place, why)| (place, Outcome::Skipped(why));
+        units.retain(|unit| !unit.places.iter().any(|place| shifted.contains_key(place)));
+        let settle = self.options.settle;
+        shifted.retain(|place, shift| {
+            let lane = lane(&self.steps[*place]);
+            !(matches!(shift, Shift::Behind) && lanes.put_off(&lane, *place, settle))
+        });
+        let skipped = |(place, shift): (usize, Shift)| (place, Outcome::Skipped(shift.text()));
         self.end_all(lanes, shifted.into_iter().map(skipped).collect());
     }
 
@@ -81,8 +97,9 @@ impl Run<'_> {
         invites && !self.options.earlier.contains_key(&step.address) || step.hands_over()
     }
 
-    /// Reads again every guest from whom something is to be taken.
-    async fn still_the_same(&self, places: &[usize]) -> Result<Vec<(usize, String)>, Error> {
+    /// Reads again every guest from whom something is to be taken. Returns who is not as the plan saw
+    /// them.
+    async fn still_the_same(&self, places: &[usize]) -> Result<BTreeMap<usize, Shift>, Error> {
         let ids: BTreeSet<_> = places
             .iter()
             .filter_map(|place| self.steps[*place].id.as_deref())
@@ -92,31 +109,33 @@ impl Run<'_> {
         if !reads.is_empty() && self.snapshot.knows_roles() {
             reads.push(role_assignments());
         }
-        let (users, holders) = self.users(reads).await?;
-        let had = self.snapshot.role_assignments.iter();
-        let had: BTreeSet<_> = had.map(|(principal, _)| principal).collect();
-        let mut shifted = Vec::new();
+        let (users, roles) = self.users(reads).await?;
+        let gained = roles.difference(&self.snapshot.role_assignments);
+        let gained: BTreeSet<_> = gained.map(|(principal, _)| principal).collect();
+        let mut shifted = BTreeMap::new();
         for place in places {
             let step = &self.steps[*place];
             let Some(id) = &step.id else { continue };
-            let why = match users.get(id) {
+            let shift = match users.get(id) {
                 None if matches!(step.change, Change::Delete { .. }) => None,
-                None => Some("the account is gone since the plan was made".to_owned()),
+                None => Some(Shift::changed(
+                    "the account is gone since the plan was made",
+                )),
                 Some(user) if !user.is_guest() => {
-                    Some("the account is no guest any more".to_owned())
+                    Some(Shift::changed("the account is no guest any more"))
                 }
-                Some(_) if holders.contains(id) && !had.contains(id) => {
-                    Some("the guest got a directory role since the plan was made".to_owned())
-                }
+                Some(_) if gained.contains(id) => Some(Shift::changed(
+                    "the guest got a directory role since the plan was made",
+                )),
                 Some(user) => self.shifted(step, user),
             };
-            shifted.extend(why.map(|why| (*place, why)));
+            shifted.extend(shift.map(|shift| (*place, shift)));
         }
         Ok(shifted)
     }
 
-    /// Returns why a guest is not what the plan saw, if so.
-    fn shifted(&self, step: &Step, user: &User) -> Option<String> {
+    /// Returns how a guest differs from what the plan saw, if it does.
+    fn shifted(&self, step: &Step, user: &User) -> Option<Shift> {
         let key = step.change.object().guest()?;
         let now = user.object(key, &self.options.stamp);
         let same = match (&step.change, step.change.before()) {
@@ -135,7 +154,25 @@ impl Run<'_> {
                 None => true,
             },
         };
-        (!same).then(|| "someone else changed the account since the plan was made".to_owned())
+        match self.saw(key, &user.id) {
+            _ if same => None,
+            Some(then) if then == now && self.left(key).is_some() => Some(Shift::Behind),
+            _ => Some(Shift::changed(CHANGED)),
+        }
+    }
+
+    /// Returns that nothing is known of these steps' objects: then nothing is done to them. Where the
+    /// run is to stop, that is no fault of theirs.
+    fn unseen(&mut self, places: &[usize], error: &Error) -> BTreeMap<usize, Shift> {
+        if error.is_long_throttle() {
+            self.stopped = Some(error.to_string());
+        }
+        if self.is_stopped() {
+            return BTreeMap::new();
+        }
+        let why = format!("could not be looked up again: {error}");
+        let unseen = |place: &usize| (*place, Shift::Changed(why.clone()));
+        places.iter().map(unseen).collect()
     }
 
     /// Returns a guest as this run left it, if it wrote to the account itself.
@@ -155,13 +192,13 @@ impl Run<'_> {
 
     /// Looks once more for whoever holds an address that is about to be invited: live or deleted,
     /// guest or member.
-    async fn still_free(&self, places: &[usize]) -> Result<Vec<(usize, String)>, Error> {
+    async fn still_free(&self, places: &[usize]) -> Result<BTreeMap<usize, Shift>, Error> {
         let invited: BTreeMap<_, _> = places
             .iter()
             .filter_map(|place| Some((self.steps[*place].change.object().guest()?, *place)))
             .collect();
         if invited.is_empty() {
-            return Ok(Vec::new());
+            return Ok(BTreeMap::new());
         }
         let guests =
             invited
@@ -173,29 +210,28 @@ impl Run<'_> {
         let spellings = guests.flat_map(|guest| guest.spellings()).collect();
         let (found, _) = self.users(user::holders(&spellings)).await?;
         let why = "somebody holds the address since the plan was made";
-        let mut taken = Vec::new();
+        let mut taken = BTreeMap::new();
         for user in found.values() {
             let places = user
                 .addresses()
                 .into_iter()
                 .filter_map(|address| invited.get(address.as_str()).copied());
             let others = places.filter(|place| self.steps[*place].id.as_ref() != Some(&user.id));
-            taken.extend(others.map(|place| (place, why.to_owned())));
+            taken.extend(others.map(|place| (place, Shift::changed(why))));
         }
         Ok(taken)
     }
 
-    /// Returns users by id, and the ids of whoever holds a directory role, if that is read.
-    async fn users(
-        &self,
-        reads: Vec<Read>,
-    ) -> Result<(BTreeMap<ObjectId, User>, BTreeSet<ObjectId>), Error> {
-        let (mut users, mut holders) = (BTreeMap::new(), BTreeSet::new());
+    /// Returns users by id, and who holds which directory role, if that is read.
+    async fn users(&self, reads: Vec<Read>) -> Result<(BTreeMap<ObjectId, User>, Roles), Error> {
+        let (mut users, mut roles) = (BTreeMap::new(), Roles::new());
         for (read, answer) in self.client.read(reads).await? {
             match (&read.about, answer) {
                 (Some(Topic::RoleAssignments), Answer::Items(items)) => {
-                    let ids = items.iter().filter_map(|item| item["principalId"].as_str());
-                    holders.extend(ids.map(str::to_owned));
+                    for item in &items {
+                        let role = role_assignment(item);
+                        roles.insert(role.map_err(|error| Error::shape(&read.path, &error))?);
+                    }
                 }
                 (Some(Topic::RoleAssignments), _) => {
                     return Err(Error::Shape {
@@ -213,7 +249,7 @@ impl Run<'_> {
                 _ => {}
             }
         }
-        Ok((users, holders))
+        Ok((users, roles))
     }
 
     /// Waits until lists show what was created, so that the next plan does not create it again.
@@ -229,7 +265,7 @@ impl Run<'_> {
             open.extend(id.map(|id| (step.address.clone(), id.to_owned())));
         }
         let mut pause = PAUSES.0;
-        while !open.is_empty() && !self.client.stop().is_asked() {
+        while !open.is_empty() && self.stopped.is_none() && !self.client.stop().is_asked() {
             let found = self.listed(&open).await.unwrap_or_default();
             open.retain(|_, id| !found.contains(id));
             if open.is_empty() || Instant::now() >= deadline {
@@ -264,8 +300,28 @@ impl Run<'_> {
     }
 }
 
-/// Returns that nothing is known of these steps' objects: then nothing is done to them.
-fn unseen(places: &[usize], error: &Error) -> Vec<(usize, String)> {
-    let why = format!("could not be looked up again: {error}");
-    places.iter().map(|place| (*place, why.clone())).collect()
+/// How an object is not what the plan saw.
+enum Shift {
+    /// The answer does not know yet what this run did to it.
+    Behind,
+    /// Somebody changed it, or nothing is known of it.
+    Changed(String),
 }
+
+impl Shift {
+    fn changed(why: &str) -> Self {
+        Self::Changed(why.to_owned())
+    }
+
+    fn text(self) -> String {
+        match self {
+            Self::Behind => CHANGED.to_owned(),
+            Self::Changed(why) => why,
+        }
+    }
+}
+
+const CHANGED: &str = "someone else changed the account since the plan was made";
+
+/// Who holds which directory role: ids of principals and of role definitions.
+type Roles = BTreeSet<(ObjectId, ObjectId)>;

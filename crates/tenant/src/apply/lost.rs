@@ -120,8 +120,7 @@ impl Run<'_> {
                     let entry = Entry::intent(&self.steps[chain.place], &request);
                     self.log(vec![entry.found(&id)]);
                 }
-                chain.advance();
-                None
+                self.goes_on(chain).map(|(_, outcome)| outcome)
             }
             Sight::Deleted => failed(format!(
                 "{address}: somebody deleted it right after it was made"
