@@ -21,6 +21,7 @@ mod promises;
 mod properties;
 mod quota;
 mod random;
+mod reviewing;
 mod scale;
 mod scenario;
 mod sign_in;

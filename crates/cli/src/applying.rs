@@ -40,7 +40,7 @@ pub(crate) async fn apply(
         );
         return Err(Failure::plain(message, "plan anew for this tenant"));
     }
-    let shown = planning::shown(common, &plan, Format::Text);
+    let shown = planning::shown(common, &plan, Format::Text, false);
     if args.yes {
         print(&shown)?;
     } else {

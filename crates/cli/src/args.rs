@@ -79,7 +79,11 @@ impl Common {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Check the files, offline.
-    Validate,
+    Validate {
+        /// How to print mistakes.
+        #[arg(long, value_enum, default_value_t = Checks::Text)]
+        format: Checks,
+    },
     /// Show what would change. Reads the tenant, never writes to it.
     Plan(PlanArgs),
     /// Plan, show, ask, execute; with a saved PLAN, execute only what was approved.
@@ -92,6 +96,9 @@ enum Command {
         /// How to print it.
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
+        /// In Markdown, show no address in full and no property: for public repositories.
+        #[arg(long)]
+        mask: bool,
     },
     /// Save what the tenant has, for `plan --observed`. It is personal data.
     Observe {
@@ -111,6 +118,19 @@ pub(crate) enum Format {
     Text,
     /// For programs.
     Json,
+    /// For a pull request.
+    Markdown,
+    /// Annotations beside the lines of a pull request on GitHub.
+    Github,
+}
+
+/// How to print mistakes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Checks {
+    /// For people.
+    Text,
+    /// Annotations beside the lines of a pull request on GitHub.
+    Github,
 }
 
 /// What changes what is planned.
@@ -169,6 +189,12 @@ pub(crate) struct PlanArgs {
     /// How to print it.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
+    /// In Markdown, show no address in full and no property: for public repositories.
+    #[arg(long)]
+    pub(crate) mask: bool,
+    /// Add the plan in Markdown to the summary of the job on GitHub ($GITHUB_STEP_SUMMARY).
+    #[arg(long)]
+    pub(crate) summary: bool,
     /// Exit with 2 when changes are pending.
     #[arg(long)]
     pub(crate) detailed_exitcode: bool,
@@ -249,10 +275,10 @@ fn start(cli: &Cli) -> Result<Exit, Failure> {
         .build()
         .map_err(Failure::file("the runtime"))?;
     let exit = match &cli.command {
-        Command::Validate => validating::validate(common, now),
+        Command::Validate { format } => validating::validate(common, *format, now),
         Command::Plan(args) => runtime.block_on(planning::plan(common, args, now)),
         Command::Apply(args) => runtime.block_on(applying::apply(common, args, now)),
-        Command::Show { plan, format } => showing::show(common, plan, *format),
+        Command::Show { plan, format, mask } => showing::show(common, plan, *format, *mask),
         Command::Observe { out } => {
             runtime.block_on(observing::observe(common, out.as_deref(), now))
         }

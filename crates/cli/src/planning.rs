@@ -1,6 +1,7 @@
 //! `plan`: shows what would change.
 
-use std::io::IsTerminal;
+use std::fs::OpenOptions;
+use std::io::{IsTerminal, Write};
 use std::panic::resume_unwind;
 use std::path::Path;
 use std::process::Command;
@@ -51,7 +52,10 @@ pub(crate) async fn plan(
     if let Some(path) = &args.out {
         keep::write(path, &render::json(&plan))?;
     }
-    print(&shown(common, &plan, args.format))?;
+    if args.summary {
+        summarise(&plan, args.mask)?;
+    }
+    print(&shown(common, &plan, args.format, args.mask))?;
     let exit = match () {
         () if plan.is_refused() => Exit::Refused,
         () if args.detailed_exitcode && !plan.is_empty() => Exit::Pending,
@@ -132,9 +136,25 @@ fn known(only: &str, config: &Config, snapshot: &Snapshot) -> Result<(), Failure
     ))
 }
 
+/// Adds a plan to the summary of the job.
+/// Source: "Adding a job summary", GitHub Actions.
+fn summarise(plan: &Plan, mask: bool) -> Result<(), Failure> {
+    let path = std::env::var_os("GITHUB_STEP_SUMMARY").ok_or_else(|| {
+        Failure::plain(
+            "--summary: GITHUB_STEP_SUMMARY names no file",
+            "it is set in jobs of GitHub Actions",
+        )
+    })?;
+    let file = OpenOptions::new().append(true).create(true).open(&path);
+    file.and_then(|mut file| file.write_all(render::markdown::plan(plan, mask).as_bytes()))
+        .map_err(Failure::file(path))
+}
+
 /// Returns a plan as it is printed.
-pub(crate) fn shown(common: &Common, plan: &Plan, format: Format) -> String {
+pub(crate) fn shown(common: &Common, plan: &Plan, format: Format, mask: bool) -> String {
     match format {
+        Format::Markdown => render::markdown::plan(plan, mask),
+        Format::Github => render::github::plan(plan),
         Format::Text => render::text::plan(plan, common.color(std::io::stdout().is_terminal())),
         Format::Json => render::json(plan),
     }

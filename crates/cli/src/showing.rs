@@ -10,11 +10,21 @@ use crate::failure::Failure;
 use crate::output::print;
 use crate::{journal, planning};
 
-pub(crate) fn show(common: &Common, path: &Path, format: Format) -> Result<Exit, Failure> {
+pub(crate) fn show(
+    common: &Common,
+    path: &Path,
+    format: Format,
+    mask: bool,
+) -> Result<Exit, Failure> {
     let text = std::fs::read_to_string(path).map_err(Failure::file(path))?;
     match journal::read(&text) {
         Some(told) => print(&told)?,
-        None => print(&planning::shown(common, &decode(path, &text)?, format))?,
+        None => print(&planning::shown(
+            common,
+            &decode(path, &text)?,
+            format,
+            mask,
+        ))?,
     }
     Ok(Exit::Done)
 }

@@ -1,15 +1,22 @@
 //! `validate`: checks the files, offline.
 
+use guestlist_planner::render::github;
 use jiff::Timestamp;
 
-use crate::args::Common;
+use crate::args::{Checks, Common};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::files::Files;
 use crate::output::print;
 
-pub(crate) fn validate(common: &Common, now: Timestamp) -> Result<Exit, Failure> {
-    let config = Files::read(&common.dir).config(now)?;
+pub(crate) fn validate(common: &Common, format: Checks, now: Timestamp) -> Result<Exit, Failure> {
+    let config = match Files::read(&common.dir).config(now) {
+        Err(Failure::Mistakes(mistakes, _)) if format == Checks::Github => {
+            print(&github::mistakes(&mistakes))?;
+            return Ok(Exit::Error);
+        }
+        config => config?,
+    };
     let (guests, groups) = (config.desired.guests.len(), config.desired.groups.len());
     print(&format!(
         "The files are right: {guests} guests, {groups} groups.\n"

@@ -9,6 +9,7 @@ pub mod domain;
 pub mod effort;
 pub mod few;
 pub mod finding;
+pub mod forecast;
 pub mod kinds;
 pub mod limits;
 pub mod load;

@@ -1,5 +1,7 @@
 //! The plan: what would change, why, and whether that is more than the limits allow.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -9,6 +11,7 @@ use crate::aim::{Aim, aim};
 use crate::choose::{handed_over, hold_back, keep_approved, left_out, not_handed_over, restrict};
 use crate::effort::Effort;
 use crate::finding::{Finding, Severity};
+use crate::forecast::{Coming, forecast};
 use crate::kinds::{Action, Change, Object, Stage};
 use crate::limits::{Exceeded, Hand, check};
 use crate::load::{Config, Origin};
@@ -16,9 +19,10 @@ use crate::matching::Matching;
 use crate::parallel;
 use crate::request::Read;
 use crate::snapshot::Snapshot;
+use crate::time::{Days, days_after};
 
 /// The version of the saved format. A reader refuses a newer major one; a minor one only adds.
-pub const FORMAT: &str = "1.1";
+pub const FORMAT: &str = "1.2";
 
 /// Why a step is there. A reason explains and never decides.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -177,6 +181,9 @@ pub struct Plan {
     pub findings: Vec<Finding>,
     /// Limits that the plan exceeds: it is shown and refused.
     pub limits: Vec<Exceeded>,
+    /// What will happen within 90 days to the guests whom this plan concerns.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forecast: Vec<Coming>,
     /// Names this plan; catches accidents.
     pub digest: String,
 }
@@ -274,6 +281,7 @@ fn decide(
     let limits = check(&steps, aim.managed, &config.policy.limits, request.hand);
     findings.sort();
     findings.dedup();
+    let forecast = coming(config, &steps, now);
     let counts = Counts {
         unchanged: aim.unchanged,
         not_ours: aim.not_ours,
@@ -304,10 +312,28 @@ fn decide(
         steps,
         findings,
         limits,
+        forecast,
         digest: String::new(),
     };
     plan.recount();
     (plan, aim.ids)
+}
+
+/// How far a plan looks ahead.
+const AHEAD: Days = Days(90);
+
+/// Returns what will happen to the guests of some steps.
+fn coming(config: &Config, steps: &[Step], now: Timestamp) -> Vec<Coming> {
+    let until = days_after(now, AHEAD, &config.policy.tenant.time_zone);
+    let guests = steps.iter().filter_map(|step| step.change.object().guest());
+    let guests: BTreeSet<_> = guests.collect();
+    let declared = guests
+        .into_iter()
+        .filter_map(|guest| config.desired.guests.get(guest));
+    let coming = declared.flat_map(|declared| forecast(declared, &config.policy, now));
+    let mut coming: Vec<_> = coming.filter(|coming| coming.at <= until).collect();
+    coming.sort();
+    coming
 }
 
 /// Turns what is aimed at into steps, in the order of execution.

@@ -1,5 +1,7 @@
 //! Plans for people and programs, all from the same value.
 
+pub mod github;
+pub mod markdown;
 pub mod text;
 
 use serde_json::Value;

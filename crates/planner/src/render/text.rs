@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 
 use super::{reason, sign, title, value};
 use crate::finding::{Finding, Severity};
-use crate::kinds::Change;
+use crate::kinds::{Change, Field};
 use crate::limits::Exceeded;
 use crate::plan::{Plan, Step};
 use crate::safe::printable;
@@ -77,7 +77,8 @@ fn header(out: &mut String, plan: &Plan, paint: &Paint) -> std::fmt::Result {
     writeln!(out, "{}\n", paint.bold(&title))
 }
 
-fn step(out: &mut String, step: &Step, paint: &Paint) -> std::fmt::Result {
+/// Writes a step, with what changes below it.
+pub(super) fn step(out: &mut String, step: &Step, paint: &Paint) -> std::fmt::Result {
     let sign = sign(step);
     let what = title(step);
     let gap = REASON.saturating_sub(what.chars().count() + 2).max(2);
@@ -89,23 +90,8 @@ fn step(out: &mut String, step: &Step, paint: &Paint) -> std::fmt::Result {
         "",
         paint.dim(&reason(&step.because))
     )?;
-    let fields = step.change.fields();
     let creates = matches!(step.change, Change::Create { .. });
-    let hidden = [
-        "guest",
-        "group",
-        "sponsor",
-        "invitation",
-        "mark",
-        "clears",
-        "externalUserState",
-    ];
-    let fields: Vec<_> = fields
-        .iter()
-        .filter(|field| {
-            !hidden.contains(&field.name.as_str()) && step.change.object().refs().len() < 2
-        })
-        .collect();
+    let fields = fields(step);
     let width = fields
         .iter()
         .map(|field| field.name.len())
@@ -126,6 +112,23 @@ fn step(out: &mut String, step: &Step, paint: &Paint) -> std::fmt::Result {
         writeln!(out, "    {}", printable(note))?;
     }
     Ok(())
+}
+
+/// Returns the properties of a step that people are shown.
+pub(super) fn fields(step: &Step) -> Vec<Field> {
+    let hidden = [
+        "guest",
+        "group",
+        "sponsor",
+        "invitation",
+        "mark",
+        "clears",
+        "externalUserState",
+    ];
+    let is_edge = step.change.object().refs().len() > 1;
+    let mut fields = step.change.fields();
+    fields.retain(|field| !is_edge && !hidden.contains(&field.name.as_str()));
+    fields
 }
 
 fn findings(out: &mut String, findings: &[Finding], paint: &Paint) -> std::fmt::Result {
@@ -212,7 +215,8 @@ fn limits(out: &mut String, limits: &[Exceeded], paint: &Paint) -> std::fmt::Res
     Ok(())
 }
 
-struct Paint(bool);
+/// Colours, or none.
+pub(super) struct Paint(pub(super) bool);
 
 impl Paint {
     fn with(&self, style: Style, text: &str) -> String {

@@ -1,0 +1,73 @@
+//! What will happen to a guest by itself, going by the files alone: access that ends on its day, and
+//! the rungs that follow. The tenant is not asked; what off-boarding has begun stands in findings.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::kinds::guest::written::Declared;
+use crate::load::Origin;
+use crate::policy::Policy;
+use crate::time::{Days, days_after};
+
+/// Something that will happen to a guest.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Coming {
+    /// When.
+    pub at: Timestamp,
+    /// To whom: the guest's key.
+    pub guest: String,
+    /// What, as a clause about the guest.
+    pub text: String,
+    /// Where in the files it comes from.
+    pub origin: Origin,
+}
+
+/// Returns what will happen to a declared guest after `now`, the first thing first.
+pub fn forecast(declared: &Declared, policy: &Policy, now: Timestamp) -> Vec<Coming> {
+    let zone = &policy.tenant.time_zone;
+    let end = declared.expires.map(|expires| expires.end(zone));
+    let mut coming = Vec::new();
+    let mut add = |at: Timestamp, text: String, origin: &Origin| {
+        coming.push(Coming {
+            at,
+            guest: declared.key.clone(),
+            text,
+            origin: origin.clone(),
+        });
+    };
+    for (group, granted) in declared.groups.iter().flat_map(|groups| groups.iter()) {
+        let over = granted.expires.map(|expires| expires.end(zone));
+        if let Some(over) = over.filter(|over| end.is_none_or(|end| *over < end)) {
+            add(over, format!("loses group {group}"), &granted.origin);
+        }
+    }
+    // Once it is over, the grace counts from what was done; findings say when it ends.
+    if let Some(end) = end.filter(|end| *end > now) {
+        let ladder = policy.lifecycle.expired;
+        let after = |base, days: Option<Days>| days.map(|days| days_after(base, days, zone));
+        let disabled = after(end, ladder.disable);
+        // The grace counts from the day on which sign-in is blocked.
+        let base = disabled.unwrap_or(end);
+        let rungs = [
+            (Some(end), "expires"),
+            (disabled, "is disabled"),
+            (after(base, ladder.strip), "loses what is managed"),
+            (after(base, ladder.delete), "is deleted"),
+        ];
+        let mut days: BTreeMap<Timestamp, Vec<&str>> = BTreeMap::new();
+        for (at, text) in rungs {
+            if let Some(at) = at {
+                days.entry(at).or_default().push(text);
+            }
+        }
+        for (at, texts) in days {
+            add(at, texts.join(", "), &declared.expires_origin);
+        }
+    }
+    coming.retain(|coming| coming.at > now);
+    coming.sort();
+    coming
+}

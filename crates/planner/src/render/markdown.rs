@@ -1,0 +1,403 @@
+//! A plan for a pull request: whoever loses access first, then who comes in, then what changes, by
+//! guest. It fits into one comment: details go first, the names of those who lose something never.
+
+mod cell;
+
+use std::collections::BTreeMap;
+
+use jiff::tz::TimeZone;
+
+use self::cell::Cells;
+use super::{reason, text, title};
+use crate::finding::{Finding, Severity};
+use crate::kinds::{Action, Change, Object};
+use crate::plan::{Plan, Step};
+use crate::time::{Days, days_after, show};
+
+/// How many characters fit into a comment on GitHub.
+const ROOM: usize = 65_536;
+
+/// How many findings of a sort are listed when room is short.
+const FEW: usize = 20;
+
+/// How much is left out so that the rest fits; each adds to those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Cut {
+    Nothing,
+    /// Which properties change.
+    Details,
+    /// What is good to know, and most of the warnings.
+    Findings,
+    /// Who changes, and what is coming.
+    Changes,
+    /// Who comes in, and why people lose access.
+    Reasons,
+}
+
+/// Returns the plan as GitHub-flavoured Markdown. With `mask`, no address is shown in full and no
+/// property at all.
+pub fn plan(plan: &Plan, mask: bool) -> String {
+    let cuts = [
+        Cut::Nothing,
+        Cut::Details,
+        Cut::Findings,
+        Cut::Changes,
+        Cut::Reasons,
+    ];
+    let least = if mask { Cut::Details } else { Cut::Nothing };
+    let mut page = String::new();
+    for cut in cuts.into_iter().filter(|cut| *cut >= least) {
+        page = Page::new(plan, mask, cut).render();
+        if page.chars().count() <= ROOM {
+            break;
+        }
+    }
+    page
+}
+
+/// The steps that concern one guest, and what kind of news they are.
+#[derive(Default)]
+struct Group<'a> {
+    steps: Vec<&'a Step>,
+}
+
+impl Group<'_> {
+    fn loses(&self) -> bool {
+        self.steps.iter().any(|step| step.takes())
+    }
+
+    fn comes_in(&self) -> bool {
+        self.steps.iter().any(|step| {
+            let comes = matches!(
+                &step.change,
+                Change::Create {
+                    after: Object::Guest(_)
+                }
+            );
+            comes || is_act(step, Action::Restore)
+        })
+    }
+}
+
+fn is_act(step: &Step, wanted: Action) -> bool {
+    matches!(&step.change, Change::Act { action, .. } if *action == wanted)
+}
+
+struct Page<'a> {
+    plan: &'a Plan,
+    cells: Cells,
+    cut: Cut,
+    zone: TimeZone,
+    out: String,
+}
+
+impl<'a> Page<'a> {
+    fn new(plan: &'a Plan, mask: bool, cut: Cut) -> Self {
+        Self {
+            plan,
+            cells: Cells { mask },
+            cut,
+            zone: TimeZone::get(&plan.time_zone).unwrap_or(TimeZone::UTC),
+            out: String::new(),
+        }
+    }
+
+    fn line(&mut self, line: &str) {
+        self.out += line;
+        self.out.push('\n');
+    }
+
+    fn render(mut self) -> String {
+        let mut guests: BTreeMap<&str, Group<'a>> = BTreeMap::new();
+        let mut others = Group::default();
+        for step in &self.plan.steps {
+            match step.change.object().guest() {
+                Some(guest) => guests.entry(guest).or_default().steps.push(step),
+                None => others.steps.push(step),
+            }
+        }
+        let all: Vec<_> = guests.into_iter().collect();
+        let (losing, rest): (Vec<_>, Vec<_>) = all.into_iter().partition(|(_, it)| it.loses());
+        let (coming, changing): (Vec<_>, Vec<_>) =
+            rest.into_iter().partition(|(_, it)| it.comes_in());
+        self.head([losing.len(), coming.len(), changing.len()]);
+        self.limits();
+        self.findings(Severity::Error, "Errors: these steps are blocked");
+        self.people("Loses access", &losing, Cut::Reasons);
+        self.people("Comes in", &coming, Cut::Reasons);
+        self.people("Changes", &changing, Cut::Changes);
+        self.others(&others);
+        self.findings(Severity::Warning, "Warnings");
+        self.forecast();
+        self.findings(Severity::Info, "Good to know");
+        if self.cut > Cut::Nothing && !self.cells.mask {
+            self.line(
+                "\n_This is shortened to fit. The log of the job and the saved plan have it all._",
+            );
+        }
+        self.out
+    }
+
+    fn head(&mut self, [losing, coming, changing]: [usize; 3]) {
+        let plan = self.plan;
+        let name = plan.tenant_name.as_deref().unwrap_or(&plan.tenant);
+        let plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
+        let tenant: String = plan.tenant.chars().filter(plain).collect();
+        self.line(&format!("<!-- guestlist {} -->", tenant.replace("--", "-")));
+        let name = self.cells.prose(name);
+        self.line(&format!("### Guest access of {name}\n"));
+        let verb = |count: usize, one: &str, many: &str| {
+            format!("{count} {}", if count == 1 { one } else { many })
+        };
+        let first = if plan.is_empty() {
+            "Nothing to do.".to_owned()
+        } else {
+            format!(
+                "{}, {}, {}.",
+                verb(losing, "loses access", "lose access"),
+                verb(coming, "comes in", "come in"),
+                verb(changing, "changes", "change")
+            )
+        };
+        self.line(&format!("**{first}**"));
+        let rest = text::summary(plan).replace('\n', " ");
+        let rest = rest.strip_prefix("Nothing to do. ").unwrap_or(&rest);
+        let at = show(plan.planned_for, &self.zone);
+        self.line(&format!("{rest} As of {at}."));
+    }
+
+    fn limits(&mut self) {
+        for limit in &self.plan.limits {
+            let (rule, flag) = (self.cells.code(&limit.rule), self.cells.code(&limit.flag));
+            self.line(&format!(
+                "\n> **Refused**: this takes something from {} guests, {rule} allows {}. If that is meant, run with {flag}.",
+                limit.found, limit.allowed
+            ));
+        }
+    }
+
+    /// Lists guests; from `short` on without what happens to them.
+    fn people(&mut self, heading: &str, guests: &[(&str, Group<'_>)], short: Cut) {
+        if guests.is_empty() {
+            return;
+        }
+        self.line(&format!("\n#### {heading} ({})\n", guests.len()));
+        if self.cut >= short && heading != "Loses access" {
+            self.line("Who this is does not fit here.");
+            return;
+        }
+        for (guest, group) in guests {
+            let name = self.cells.code(guest);
+            if self.cut >= short {
+                self.line(&format!("- {name}"));
+            } else {
+                let told = self.told(group);
+                self.line(&format!("- **{name}** {told}"));
+            }
+        }
+        let steps: Vec<_> = guests
+            .iter()
+            .flat_map(|(_, group)| &group.steps)
+            .copied()
+            .collect();
+        self.details(&steps);
+    }
+
+    /// Says what happens to one guest, and why.
+    fn told(&self, group: &Group<'_>) -> String {
+        let mut deeds: Vec<(String, Vec<String>)> = Vec::new();
+        let (mut whys, mut notes) = (Vec::new(), Vec::new());
+        for step in &group.steps {
+            let (verb, what) = self.deed(step);
+            match deeds.iter_mut().find(|(known, _)| *known == verb) {
+                Some((_, whats)) => whats.extend(what),
+                None => deeds.push((verb, what.into_iter().collect())),
+            }
+            let why = reason(&step.because);
+            // What stands further down in the same entry is not named once more.
+            let file = |why: &String| why.split(':').next().map(str::to_owned);
+            if !whys.iter().any(|known| file(known) == file(&why)) {
+                whys.push(why);
+            }
+            for note in &step.notes {
+                if !notes.contains(&note) {
+                    notes.push(note);
+                }
+            }
+        }
+        let deeds = deeds
+            .into_iter()
+            .map(|(verb, what)| format!("{verb} {}", what.join(", ")).trim_end().to_owned());
+        let notes = notes.into_iter().map(|note| self.cells.prose(note));
+        let whys: Vec<_> = whys.iter().map(|why| self.cells.prose(why)).collect();
+        let told: Vec<_> = deeds.chain(notes).collect();
+        format!("{} — {}", told.join("; "), whys.join(", "))
+    }
+
+    /// Returns what a step does to its guest: the deed, and what it is done with.
+    fn deed(&self, step: &Step) -> (String, Option<String>) {
+        let refs = step.change.object().refs();
+        if let Some(other) = refs.iter().find(|it| it.kind != "guest") {
+            let verb = match step.change {
+                Change::Delete { .. } => "loses",
+                _ => "gains",
+            };
+            let kind = step.address.kind.replace("membership", "group");
+            return (format!("{verb} {kind}"), Some(self.cells.code(&other.key)));
+        }
+        let enabled = |object: &Object| match object {
+            Object::Guest(guest) => guest.account_enabled,
+            _ => None,
+        };
+        let verb = match &step.change {
+            Change::Create { .. } => "is invited",
+            Change::Delete { .. } => "is **deleted**",
+            Change::Update { before, after } if enabled(before) != enabled(after) => {
+                match enabled(after) {
+                    Some(false) => "can **no longer sign in**",
+                    _ => "can sign in again",
+                }
+            }
+            Change::Update { .. } => return ("changes".to_owned(), Some(self.properties(step))),
+            Change::Act { action, .. } => match action {
+                Action::RevokeSessions => "sessions end",
+                Action::Restore => "is restored",
+                Action::Repoint => "gets an account handed over",
+                Action::ResetRedemption => "is asked for consent again",
+                Action::Remind => "is reminded of the invitation",
+            },
+        };
+        (verb.to_owned(), None)
+    }
+
+    fn properties(&self, step: &Step) -> String {
+        let fields = text::fields(step);
+        let names: Vec<_> = fields
+            .iter()
+            .map(|field| self.cells.code(&field.name))
+            .collect();
+        names.join(", ")
+    }
+
+    fn others(&mut self, group: &Group<'_>) {
+        if group.steps.is_empty() {
+            return;
+        }
+        self.line(&format!("\n#### Groups ({})\n", group.steps.len()));
+        if self.cut >= Cut::Changes {
+            self.line("What changes does not fit here.");
+            return;
+        }
+        for step in &group.steps {
+            let name = self.cells.code(&title(step));
+            let deed = match &step.change {
+                Change::Create { .. } => "is created".to_owned(),
+                Change::Delete { .. } => "is **deleted**".to_owned(),
+                _ => format!("changes {}", self.properties(step)),
+            };
+            let why = self.cells.prose(&reason(&step.because));
+            self.line(&format!("- {name} {deed} — {why}"));
+        }
+        self.details(&group.steps);
+    }
+
+    /// Puts the steps below a fold, property by property.
+    fn details(&mut self, steps: &[&Step]) {
+        if self.cut >= Cut::Details {
+            return;
+        }
+        let mut told = String::new();
+        for step in steps {
+            // Writing to a string cannot fail.
+            let _ = text::step(&mut told, step, &text::Paint(false));
+        }
+        let fence = cell::fence(&told, 3);
+        self.line("\n<details><summary>Property by property</summary>\n");
+        self.line(&format!("{fence}diff\n{told}{fence}\n"));
+        self.line("</details>");
+    }
+
+    fn findings(&mut self, severity: Severity, heading: &str) {
+        let plan = self.plan;
+        let findings = plan.findings.iter().filter(|it| it.severity == severity);
+        let findings: Vec<_> = findings.collect();
+        let folded = severity == Severity::Info;
+        if findings.is_empty() || folded && self.cut >= Cut::Findings {
+            return;
+        }
+        if folded {
+            let count = findings.len();
+            self.line(&format!(
+                "\n<details><summary>{heading} ({count})</summary>\n"
+            ));
+        } else {
+            self.line(&format!("\n#### {heading} ({})\n", findings.len()));
+        }
+        let most = if self.cut >= Cut::Findings {
+            FEW
+        } else {
+            usize::MAX
+        };
+        for finding in findings.iter().take(most) {
+            self.finding(finding);
+        }
+        if findings.len() > most {
+            self.line(&format!("- {} more", findings.len() - most));
+        }
+        if folded {
+            self.line("\n</details>");
+        }
+    }
+
+    fn finding(&mut self, finding: &Finding) {
+        let about = finding.about.as_ref().map(ToString::to_string);
+        let about = about.map(|about| format!("{} ", self.cells.code(&about)));
+        let origin = finding
+            .origin
+            .as_ref()
+            .map(|it| format!(" — {}", self.cells.code(&it.to_string())));
+        let text = self.cells.prose(&finding.text);
+        self.line(&format!(
+            "- {}{text}{}",
+            about.unwrap_or_default(),
+            origin.unwrap_or_default()
+        ));
+        if let Some(hint) = &finding.hint {
+            let hint = self.cells.prose(&hint.replace('\n', " "));
+            self.line(&format!("  _Hint:_ {hint}"));
+        }
+    }
+
+    /// Says what will happen to the guests whom this change touches.
+    fn forecast(&mut self) {
+        let plan = self.plan;
+        if plan.forecast.is_empty() || self.cut >= Cut::Changes {
+            return;
+        }
+        let count = plan.forecast.len();
+        self.line(&format!("\n<details><summary>What comes next for these guests ({count} within 90 days)</summary>"));
+        let mut from = plan.planned_for;
+        for days in [30, 60, 90] {
+            let until = days_after(plan.planned_for, Days(days), &self.zone);
+            let coming = plan
+                .forecast
+                .iter()
+                .filter(|it| it.at > from && it.at <= until);
+            let coming: Vec<_> = coming.collect();
+            from = until;
+            if coming.is_empty() {
+                continue;
+            }
+            self.line(&format!("\nWithin {days} days:\n"));
+            for one in coming {
+                let (guest, at) = (self.cells.code(&one.guest), show(one.at, &self.zone));
+                let (what, origin) = (
+                    self.cells.prose(&one.text),
+                    self.cells.code(&one.origin.to_string()),
+                );
+                self.line(&format!("- {at}: {guest} {what} — {origin}"));
+            }
+        }
+        self.line("\n</details>");
+    }
+}

@@ -1,0 +1,170 @@
+//! The plan as a comment on a pull request: what it says first, what it leaves out when there is too
+//! much, and that nothing in it gives Markdown orders.
+
+use comrak::{Options, markdown_to_html};
+use guestlist_planner::plan::{Plan, Request};
+use guestlist_planner::render::markdown;
+use serde_json::json;
+
+use crate::tenant::{Tenant, guest, member, stamped};
+
+const RULES: &str = "
+groups: [{name: partners}, {name: auditors}]
+limits: {removals: {count: 9999, percent: 100}, expiries: {count: 9999}, invitations: {count: 9999}}
+";
+
+fn plan() -> Plan {
+    let tenant = Tenant {
+        users: vec![
+            member("m1", "grace@fabrikam.example"),
+            guest(
+                "g1",
+                "bob@contoso.example",
+                json!({ "onPremisesExtensionAttributes": stamped("") }),
+            ),
+            guest(
+                "g2",
+                "eve@contoso.example",
+                json!({ "onPremisesExtensionAttributes": stamped("") }),
+            ),
+        ],
+        groups: vec![
+            json!({ "id": "p", "displayName": "partners", "groupTypes": [], "securityEnabled": true, "members": ["g1"] }),
+            json!({ "id": "a", "displayName": "auditors", "groupTypes": [], "securityEnabled": true, "members": [] }),
+        ],
+        ..Tenant::default()
+    };
+    let guests = "
+guests:
+  - mail: ada@contoso.example
+    displayName: Ada Lovelace
+    sponsors: [grace@fabrikam.example]
+    expires: 2026-06-15
+    groups: [partners, {name: auditors, expires: 2026-05-20}]
+  - {mail: bob@contoso.example, expires: 2026-05-01, groups: [partners]}
+  - {mail: eve@contoso.example, companyName: Contoso}
+";
+    tenant.plan(guests, RULES, "2026-05-02", &Request::default())
+}
+
+#[test]
+fn whoever_loses_access_comes_first() {
+    insta::assert_snapshot!(markdown::plan(&plan(), false));
+}
+
+#[test]
+fn masked_it_names_nobody() {
+    let page = markdown::plan(&plan(), true);
+    insta::assert_snapshot!(page);
+    for name in ["ada@", "bob@", "eve@", "grace@", "Lovelace"] {
+        assert!(!page.contains(name), "{name}");
+    }
+}
+
+/// Returns a tenant in which `count` guests of ours are in no file any more, and the plan that takes
+/// their access.
+fn crowd(count: usize) -> Plan {
+    let leaver = |n: usize| {
+        let mail = format!("leaver{n}@contoso.example");
+        guest(
+            &format!("g{n}"),
+            &mail,
+            json!({ "onPremisesExtensionAttributes": stamped("") }),
+        )
+    };
+    let tenant = Tenant {
+        users: (0..count).map(leaver).collect(),
+        groups: vec![
+            json!({ "id": "p", "displayName": "partners", "groupTypes": [], "securityEnabled": true, "members": [] }),
+            json!({ "id": "a", "displayName": "auditors", "groupTypes": [], "securityEnabled": true, "members": [] }),
+        ],
+        ..Tenant::default()
+    };
+    let new = |n| format!("  - {{mail: new{n}@contoso.example, groups: [partners, auditors]}}\n");
+    let guests: String = (0..count).map(new).collect();
+    tenant.plan(
+        &format!("guests:\n{guests}"),
+        RULES,
+        "2026-05-02",
+        &Request::default(),
+    )
+}
+
+#[test]
+fn it_fits_a_comment_and_never_leaves_out_who_loses_something() {
+    for count in [10, 100, 400, 1_500] {
+        let page = markdown::plan(&crowd(count), false);
+        assert!(page.chars().count() <= 65_536, "{count}");
+        let lost = (0..count).filter(|n| page.contains(&format!("`leaver{n}@contoso.example`")));
+        assert_eq!(lost.count(), count);
+        let summary = format!("**{count} lose access, {count} come in, 0 change.**");
+        assert!(page.contains(&summary), "{page}");
+    }
+}
+
+#[test]
+fn promise_10_nobody_is_mentioned_linked_or_run() {
+    let hostile = "@octocat #1 GH-1 https://evil.example www.evil.example [a](b) ![a](b) <script>x</script> | a | ``` \n\n# h\n- [ ] x\u{202e} </details> *a* _b_ ~~c~~ <!-- admin@evil.example";
+    let mut tenant = Tenant {
+        users: vec![
+            member("m1", "grace@fabrikam.example"),
+            guest(
+                "g1",
+                "bob@contoso.example",
+                json!({ "displayName": hostile, "companyName": hostile, "onPremisesExtensionAttributes": { "extensionAttribute15": hostile } }),
+            ),
+            guest(
+                "g2",
+                "eve@contoso.example",
+                json!({ "displayName": hostile, "onPremisesExtensionAttributes": stamped("") }),
+            ),
+        ],
+        groups: vec![
+            json!({ "id": "p", "displayName": "partners", "groupTypes": [], "securityEnabled": true, "members": ["g1"] }),
+        ],
+        ..Tenant::default()
+    };
+    tenant.groups[0]["description"] = json!(hostile);
+    let quoted = serde_json::to_string(hostile).unwrap();
+    // What files may hold is shorter, and has no hidden characters.
+    let short = "'@octocat #1 www.evil.example [a](b) <img src=x> | ``` </details>'";
+    let guests = format!(
+        "guests:\n  - {{mail: bob@contoso.example}}\n  - {{mail: eve@contoso.example, displayName: Eve, expires: 2026-05-30}}\n  - {{mail: new@contoso.example, companyName: {short}, invitation: {{message: {quoted}}}}}\n"
+    );
+    let rules =
+        format!("groups: [{{name: partners, adopt: true, description: Mine}}, {{name: {short}}}]");
+    for mask in [false, true] {
+        let page = markdown::plan(
+            &tenant.plan(&guests, &rules, "2026-05-02", &Request::default()),
+            mask,
+        );
+        let html = html(&page);
+        for order in [
+            "<a ", "<img", "<script", "<h1", "<table", "<input", "<em", "<del",
+        ] {
+            assert!(!html.contains(order), "{order} in\n{html}");
+        }
+        let count = |text: &str| html.matches(text).count();
+        assert_eq!(count("<details>"), count("</details>"));
+        assert_eq!(count("<!--"), 1);
+        // Mentions are looked for in what is shown and is not code.
+        let mut shown = html.clone();
+        while let Some(start) = shown.find("<code") {
+            let end = shown[start..].find("</code>").unwrap() + start;
+            shown.replace_range(start..end + "</code>".len(), "");
+        }
+        assert!(!shown.contains('@') && !shown.contains("evil"), "{shown}");
+    }
+}
+
+/// Returns what GitHub makes of Markdown: with its extensions, and HTML as it is.
+fn html(page: &str) -> String {
+    let mut options = Options::default();
+    options.extension.table = true;
+    options.extension.autolink = true;
+    options.extension.strikethrough = true;
+    options.extension.tasklist = true;
+    options.extension.footnotes = true;
+    options.render.r#unsafe = true;
+    markdown_to_html(page, &options)
+}

@@ -1,0 +1,74 @@
+//! What a reviewer meets on a pull request: the comment, the annotations, the summary of the job.
+
+use crate::harness::Repository;
+
+#[test]
+fn the_comment_comes_from_the_plan_and_from_a_saved_one_alike() {
+    let repository = Repository::example();
+    let plan = repository.path().join("plan.json");
+    let plan = plan.to_str().unwrap();
+    let args = ["plan", "--format", "markdown", "--out", plan];
+    let page = repository.run(&args).ends(0).stdout;
+    assert!(
+        page.starts_with("<!-- guestlist 7f3a0000-0000-4000-8000-000000000001 -->\n"),
+        "{page}"
+    );
+    assert!(
+        page.contains("**1 loses access, 2 come in, 2 change.**"),
+        "{page}"
+    );
+    let shown = repository.run(&["show", plan, "--format", "markdown"]);
+    assert_eq!(shown.ends(0).stdout, page);
+    let masked = repository.run(&["show", plan, "--format", "markdown", "--mask"]);
+    let masked = masked.ends(0).stdout;
+    assert!(
+        masked.contains("`e…@litware.example`") && !masked.contains("emmy"),
+        "{masked}"
+    );
+}
+
+#[test]
+fn the_summary_of_the_job_gets_the_comment() {
+    let repository = Repository::example();
+    let summary = repository.path().join("summary.md");
+    let plan = |command: &mut std::process::Command| command.output().unwrap();
+    let told = plan(
+        repository
+            .command(&["plan", "--summary"])
+            .env("GITHUB_STEP_SUMMARY", &summary),
+    );
+    assert!(told.status.success());
+    let text = std::fs::read_to_string(&summary).unwrap();
+    assert!(text.contains("#### Loses access (1)"), "{text}");
+    let nowhere = repository.run(&["plan", "--summary"]).ends(1);
+    assert!(
+        nowhere.stderr.contains("GITHUB_STEP_SUMMARY names no file"),
+        "{}",
+        nowhere.stderr
+    );
+}
+
+#[test]
+fn findings_and_mistakes_are_annotations() {
+    let repository = Repository::example();
+    let told = repository
+        .run(&["plan", "--format", "github"])
+        .ends(0)
+        .stdout;
+    assert!(
+        told.contains("\n::warning file=guests/contoso.yaml,line=44::guest otto@contoso.example: every sponsor's account is disabled\n"),
+        "{told}"
+    );
+    repository.run(&["validate", "--format", "github"]).ends(0);
+    repository.write(
+        "guests/wrong.yaml",
+        "guests:\n  - {mail: x@contoso.example, nmae: X}\n",
+    );
+    let told = repository.run(&["validate", "--format", "github"]).ends(1);
+    assert!(
+        told.stdout
+            .starts_with("::error file=guests/wrong.yaml,line=2,col="),
+        "{}",
+        told.stdout
+    );
+}
