@@ -6,6 +6,7 @@
     reason = "a test that cannot go on should say where"
 )]
 
+mod asking;
 mod bad_input;
 mod expiry;
 mod faults;

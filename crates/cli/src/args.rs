@@ -11,8 +11,9 @@ use jiff::Timestamp;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::exit::Exit;
+use crate::explaining::{ExpiringArgs, ExplainArgs};
 use crate::failure::Failure;
-use crate::{applying, observing, planning, sandbox, showing, validating};
+use crate::{applying, explaining, observing, planning, sandbox, showing, validating};
 
 /// Keeps the external guests of a Microsoft Entra ID tenant as YAML in git.
 #[derive(Debug, Parser)]
@@ -100,6 +101,10 @@ enum Command {
         #[arg(long)]
         mask: bool,
     },
+    /// Everything about one guest: the account, what it holds and why, what happens next.
+    Explain(ExplainArgs),
+    /// Who loses access soon, going by the files.
+    Expiring(ExpiringArgs),
     /// Save what the tenant has, for `plan --observed`. It is personal data.
     Observe {
         /// The file to write; without it, stdout.
@@ -279,6 +284,8 @@ fn start(cli: &Cli) -> Result<Exit, Failure> {
         Command::Plan(args) => runtime.block_on(planning::plan(common, args, now)),
         Command::Apply(args) => runtime.block_on(applying::apply(common, args, now)),
         Command::Show { plan, format, mask } => showing::show(common, plan, *format, *mask),
+        Command::Explain(args) => runtime.block_on(explaining::explained(common, args, now)),
+        Command::Expiring(args) => explaining::expiring(common, args, now),
         Command::Observe { out } => {
             runtime.block_on(observing::observe(common, out.as_deref(), now))
         }

@@ -93,18 +93,9 @@ pub(crate) fn earlier(
     tenant: &str,
     settle: Duration,
 ) -> Result<BTreeMap<Address, Duration>, Failure> {
-    let folder = root.join(keep::FOLDER).join("journal");
     let mut created = BTreeMap::new();
-    let files = match std::fs::read_dir(&folder) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(created),
-        files => files.map_err(Failure::file(&folder))?,
-    };
-    let paths = files.map(|file| file.map(|file| file.path()));
-    let paths = paths.collect::<std::io::Result<Vec<_>>>();
-    let mut paths = paths.map_err(Failure::file(&folder))?;
-    // By the time of the run: what a later line says replaces what an earlier one said.
-    paths.sort();
-    for path in paths {
+    // What a later line says replaces what an earlier one said.
+    for path in journals(root)? {
         let written = path.metadata().and_then(|data| data.modified());
         let age = written.map_err(Failure::file(&path))?.elapsed();
         // One from the future is new.
@@ -125,6 +116,42 @@ pub(crate) fn earlier(
         }
     }
     Ok(created)
+}
+
+/// Returns the journals there are, the oldest run first.
+fn journals(root: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let folder = root.join(keep::FOLDER).join("journal");
+    let files = match std::fs::read_dir(&folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        files => files.map_err(Failure::file(&folder))?,
+    };
+    let paths = files.map(|file| file.map(|file| file.path()));
+    let paths = paths.collect::<std::io::Result<Vec<_>>>();
+    let mut paths = paths.map_err(Failure::file(&folder))?;
+    paths.sort();
+    Ok(paths)
+}
+
+/// Returns what the journals last said about a guest or an edge of theirs, if anything.
+pub(crate) fn last_about(root: &Path, guest: &str) -> Result<Option<String>, Failure> {
+    for path in journals(root)?.iter().rev() {
+        let text = std::fs::read_to_string(path).map_err(Failure::file(path))?;
+        let entries = text.lines().rev();
+        let mut entries = entries.filter_map(|line| serde_json::from_str::<Entry>(line).ok());
+        let is_about = |entry: &Entry| {
+            let names = entry.address.split_once(' ').map(|(_, names)| names);
+            names.is_some_and(|names| names.split(" / ").any(|name| name == guest))
+        };
+        if let Some(entry) = entries.find(is_about) {
+            let at = entry.at.strftime("%Y-%m-%d %H:%M:%S UTC");
+            let (word, how) = fate(&entry);
+            return Ok(Some(format!(
+                "{at}  {word}  {}: {}  {} {how}",
+                entry.address, entry.because, entry.request
+            )));
+        }
+    }
+    Ok(None)
 }
 
 /// Takes a line into account: later lines about an object replace earlier ones.

@@ -6,6 +6,7 @@ mod applying;
 mod args;
 mod connection;
 mod exit;
+mod explaining;
 mod failure;
 mod files;
 mod interrupt;

@@ -67,7 +67,11 @@ pub(crate) async fn plan(
 }
 
 /// Reads the files and a saved snapshot side by side: both may be large.
-fn saved(common: &Common, path: &Path, now: Timestamp) -> Result<(Config, Snapshot), Failure> {
+pub(crate) fn saved(
+    common: &Common,
+    path: &Path,
+    now: Timestamp,
+) -> Result<(Config, Snapshot), Failure> {
     std::thread::scope(|scope| {
         let snapshot = scope.spawn(|| observing::saved(path));
         let config = Files::read(&common.dir).config(now);

@@ -21,6 +21,9 @@ pub struct Coming {
     pub guest: String,
     /// What, as a clause about the guest.
     pub text: String,
+    /// Whether access ends with it, or only what is left of the guest goes.
+    #[serde(default)]
+    pub ends: bool,
     /// Where in the files it comes from.
     pub origin: Origin,
 }
@@ -30,18 +33,19 @@ pub fn forecast(declared: &Declared, policy: &Policy, now: Timestamp) -> Vec<Com
     let zone = &policy.tenant.time_zone;
     let end = declared.expires.map(|expires| expires.end(zone));
     let mut coming = Vec::new();
-    let mut add = |at: Timestamp, text: String, origin: &Origin| {
+    let mut add = |at: Timestamp, text: String, ends: bool, origin: &Origin| {
         coming.push(Coming {
             at,
             guest: declared.key.clone(),
             text,
+            ends,
             origin: origin.clone(),
         });
     };
     for (group, granted) in declared.groups.iter().flat_map(|groups| groups.iter()) {
         let over = granted.expires.map(|expires| expires.end(zone));
         if let Some(over) = over.filter(|over| end.is_none_or(|end| *over < end)) {
-            add(over, format!("loses group {group}"), &granted.origin);
+            add(over, format!("loses group {group}"), true, &granted.origin);
         }
     }
     // Once it is over, the grace counts from what was done; findings say when it ends.
@@ -64,7 +68,7 @@ pub fn forecast(declared: &Declared, policy: &Policy, now: Timestamp) -> Vec<Com
             }
         }
         for (at, texts) in days {
-            add(at, texts.join(", "), &declared.expires_origin);
+            add(at, texts.join(", "), at == end, &declared.expires_origin);
         }
     }
     coming.retain(|coming| coming.at > now);

@@ -7,6 +7,7 @@ mod choose;
 mod diff;
 pub mod domain;
 pub mod effort;
+pub mod explain;
 pub mod few;
 pub mod finding;
 pub mod forecast;

@@ -387,7 +387,7 @@ fn governed() -> Read {
 }
 
 /// Returns the read of what a guest is a member of, directly.
-fn holds(user: &User) -> Read {
+pub(crate) fn holds(user: &User) -> Read {
     let path = format!("/users/{}/memberOf", user.id);
     Read::list(path, "GroupMember.Read.All")
         .optional()

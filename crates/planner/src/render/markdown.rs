@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
 
-use self::cell::Cells;
+pub(super) use self::cell::Cells;
 use super::{reason, text, title};
 use crate::finding::{Finding, Severity};
 use crate::kinds::{Action, Change, Object};

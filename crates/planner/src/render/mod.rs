@@ -1,5 +1,7 @@
 //! Plans for people and programs, all from the same value.
 
+pub mod expiring;
+pub mod explain;
 pub mod github;
 pub mod markdown;
 pub mod text;
@@ -72,7 +74,7 @@ pub fn title(step: &Step) -> String {
 }
 
 /// Returns a reason: where it stands, or what it is and where it stands.
-fn reason(because: &Because) -> String {
+pub(crate) fn reason(because: &Because) -> String {
     let text = printable(&because.text);
     match &because.origin {
         Some(origin) if because.text == "declared" => printable(&origin.to_string()),

@@ -3,10 +3,12 @@
 
 use comrak::{Options, markdown_to_html};
 use guestlist_planner::plan::{Plan, Request};
+use guestlist_planner::render::expiring::Expiring;
 use guestlist_planner::render::markdown;
+use guestlist_planner::time::Days;
 use serde_json::json;
 
-use crate::tenant::{Tenant, guest, member, stamped};
+use crate::tenant::{Tenant, config, guest, instant, member, stamped};
 
 const RULES: &str = "
 groups: [{name: partners}, {name: auditors}]
@@ -167,4 +169,24 @@ fn html(page: &str) -> String {
     options.extension.footnotes = true;
     options.render.r#unsafe = true;
     markdown_to_html(page, &options)
+}
+
+#[test]
+fn who_loses_access_soon_by_day_and_by_sponsor() {
+    let guests = "
+guests:
+  - mail: ada@contoso.example
+    displayName: Ada *Lovelace*
+    sponsors: [grace@fabrikam.example, Partner Desk]
+    justification: Annual audit, CHG-1234
+    expires: 2026-05-31
+    groups: [{name: partners, expires: 2026-05-15}]
+  - {mail: bob@contoso.example, expires: 2026-05-15}
+";
+    let now = instant("2026-05-02");
+    let config = config(guests, RULES, now);
+    let expiring = Expiring::new(&config, now, Days(30));
+    insta::assert_snapshot!(expiring.text());
+    insta::assert_snapshot!(expiring.markdown(false));
+    insta::assert_snapshot!(expiring.markdown(true));
 }

@@ -5,19 +5,19 @@ use crate::safe::printable;
 
 /// Writes text into a page.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Cells {
+pub(in crate::render) struct Cells {
     /// Whether addresses are shortened.
-    pub(super) mask: bool,
+    pub(in crate::render) mask: bool,
 }
 
 impl Cells {
     /// Returns a name as code.
-    pub(super) fn code(self, text: &str) -> String {
+    pub(in crate::render) fn code(self, text: &str) -> String {
         span(&printable(&self.masked(text)))
     }
 
     /// Returns a sentence: its words as they are, everything else as code.
-    pub(super) fn prose(self, text: &str) -> String {
+    pub(in crate::render) fn prose(self, text: &str) -> String {
         let text = printable(&self.masked(text)).replace('`', "");
         let words = text.split(' ').filter(|word| !word.is_empty());
         let words: Vec<_> = words.map(word).collect();

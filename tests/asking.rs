@@ -1,0 +1,151 @@
+//! What people ask day by day: who is this guest, and who loses access soon.
+
+use serde_json::Value;
+
+use crate::harness::Repository;
+
+fn applied() -> Repository {
+    let repository = Repository::example();
+    repository.run(&["apply", "--yes"]).ends(0);
+    repository
+}
+
+#[test]
+fn a_guest_is_explained_with_every_access_and_what_comes_next() {
+    let repository = applied();
+    let told = repository
+        .run(&["explain", "Ada@contoso.example"])
+        .ends(0)
+        .stdout;
+    for line in [
+        "guest ada@contoso.example                               guests/contoso.yaml:5",
+        "  state     Guest, can sign in, invitation not redeemed",
+        "  stamp     guestlist owner=sandbox",
+        "  sponsors  grace@fabrikam.example",
+        "  why       Annual audit, CHG-1234",
+        "  group audit-readers                                   guests/contoso.yaml:13",
+        "  group contoso-guests, by its rule                     policies/groups.yaml:14",
+        "  2027-07-01 00:00 EEST  loses group audit-uploaders    guests/contoso.yaml:14",
+    ] {
+        assert!(
+            told.contains(&format!("{line}\n")),
+            "{line} is not in\n{told}"
+        );
+    }
+    assert!(told.contains("Last in the journal\n"), "{told}");
+    let ended = repository
+        .run(&["explain", "emmy@litware.example"])
+        .ends(0)
+        .stdout;
+    assert!(
+        ended.contains("  info: expired 2026-07-01 00:00 EEST; deleted on "),
+        "{ended}"
+    );
+    let left = repository
+        .run(&["explain", "rosa@litware.example"])
+        .ends(0)
+        .stdout;
+    assert!(
+        left.contains("  state     deleted ") && !left.contains("Next"),
+        "{left}"
+    );
+}
+
+#[test]
+fn who_is_not_declared_or_no_guest_is_told_apart() {
+    let repository = Repository::example();
+    let stranger = repository
+        .run(&["explain", "kurt@litware.example"])
+        .ends(0)
+        .stdout;
+    assert!(
+        stranger.contains("in no file\n") && stranger.contains("none: not ours"),
+        "{stranger}"
+    );
+    let nobody = repository
+        .run(&["explain", "nobody@contoso.example"])
+        .ends(1)
+        .stderr;
+    assert!(
+        nobody.contains("no such guest is declared or in the tenant"),
+        "{nobody}"
+    );
+    let member = repository
+        .run(&["explain", "grace@fabrikam.example"])
+        .ends(1)
+        .stderr;
+    assert!(
+        member.contains("grace@fabrikam.example is no guest"),
+        "{member}"
+    );
+    // What a run would do, where there is something to do.
+    let waiting = repository
+        .run(&["explain", "emmy@litware.example"])
+        .ends(0)
+        .stdout;
+    assert!(
+        waiting.contains("A run would now\n  guest emmy@litware.example  "),
+        "{waiting}"
+    );
+}
+
+#[test]
+fn a_saved_snapshot_explains_without_credentials() {
+    let repository = applied();
+    let file = repository.path().join("tenant.json");
+    let file = file.to_str().unwrap();
+    repository.run(&["observe", "--out", file]).ends(0);
+    let args = [
+        "explain",
+        "ada@contoso.example",
+        "--observed",
+        file,
+        "--format",
+        "json",
+    ];
+    let told: Value = serde_json::from_str(&repository.run(&args).ends(0).stdout).unwrap();
+    assert_eq!(told["guest"], "ada@contoso.example");
+    assert_eq!(told["isComplete"], false);
+    assert_eq!(told["next"][0]["text"], "loses group audit-uploaders");
+}
+
+#[test]
+fn who_loses_access_soon_is_listed_by_day_and_by_sponsor() {
+    let day = |days: i64| {
+        let at = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * days);
+        at.strftime("%F").to_string()
+    };
+    let files = format!(
+        "guests:
+  - mail: ada@contoso.example
+    sponsors: [grace@fabrikam.example, hedy@fabrikam.example]
+    expires: {}
+  - {{mail: eve@contoso.example, expires: {}}}
+  - {{mail: old@contoso.example, expires: 2020-01-31}}
+",
+        day(10),
+        day(50)
+    );
+    let policies = ("policies/all.yaml", "tenant: {id: sandbox}");
+    let repository = Repository::new(&[("guests/all.yaml", &files), policies]);
+    let list = |args: &[&str]| {
+        repository
+            .run(&[&["expiring"], args].concat())
+            .ends(0)
+            .stdout
+    };
+    let text = list(&[]);
+    assert!(text.contains("  ada@contoso.example expires, "), "{text}");
+    assert!(!text.contains("eve") && !text.contains("old"), "{text}");
+    assert!(list(&["--within", "60d"]).contains("eve@contoso.example"));
+    assert!(list(&["--within", "5d"]).starts_with("No access ends by "));
+    let page = list(&["--format", "markdown"]);
+    assert_eq!(
+        page.matches("`ada@contoso.example` expires").count(),
+        2,
+        "{page}"
+    );
+    let json: Value = serde_json::from_str(&list(&["--format", "json"])).unwrap();
+    assert_eq!(json["ending"][0]["guest"], "ada@contoso.example");
+    assert_eq!(json["ending"][0]["sponsors"][1], "hedy@fabrikam.example");
+}
