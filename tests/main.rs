@@ -13,6 +13,7 @@ mod faults;
 mod first_use;
 mod fuzz;
 mod harness;
+mod importing;
 mod inside;
 mod killed;
 mod looks;

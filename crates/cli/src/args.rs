@@ -13,7 +13,8 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::exit::Exit;
 use crate::explaining::{ExpiringArgs, ExplainArgs};
 use crate::failure::Failure;
-use crate::{applying, explaining, observing, planning, sandbox, showing, validating};
+use crate::importing::ImportArgs;
+use crate::{applying, explaining, importing, observing, planning, sandbox, showing, validating};
 
 /// Keeps the external guests of a Microsoft Entra ID tenant as YAML in git.
 #[derive(Debug, Parser)]
@@ -101,6 +102,8 @@ enum Command {
         #[arg(long)]
         mask: bool,
     },
+    /// Write YAML for the guests that the tenant has and no file declares.
+    Import(ImportArgs),
     /// Everything about one guest: the account, what it holds and why, what happens next.
     Explain(ExplainArgs),
     /// Who loses access soon, going by the files.
@@ -284,6 +287,7 @@ fn start(cli: &Cli) -> Result<Exit, Failure> {
         Command::Plan(args) => runtime.block_on(planning::plan(common, args, now)),
         Command::Apply(args) => runtime.block_on(applying::apply(common, args, now)),
         Command::Show { plan, format, mask } => showing::show(common, plan, *format, *mask),
+        Command::Import(args) => runtime.block_on(importing::run(common, args, now)),
         Command::Explain(args) => runtime.block_on(explaining::explained(common, args, now)),
         Command::Expiring(args) => explaining::expiring(common, args, now),
         Command::Observe { out } => {

@@ -60,6 +60,15 @@ pub(crate) async fn ready(
     Ok((config, connection))
 }
 
+/// Connects to the tenant that the files are for.
+pub(crate) async fn connect(common: &Common, tenant: &Tenant) -> Result<Connection, Failure> {
+    if tenant.is_sandbox() {
+        return embedded(common).await;
+    }
+    tell(&format!("signing in with {}", choice(common, tenant)?));
+    real(common.clone(), tenant.clone()).await
+}
+
 async fn embedded(common: &Common) -> Result<Connection, Failure> {
     let sandbox = Sandbox::open(&sandbox_state(&common.dir))?;
     let token = sandbox.token();

@@ -42,6 +42,23 @@ impl Files {
         }
     }
 
+    /// Reads a repository that need not declare any guest yet.
+    pub(crate) fn read_to_import(folder: &Path) -> Self {
+        let mut files = Self::read(folder);
+        let [(guests, _), _] = FOLDERS;
+        let is_there = |source: &Source| source.path.starts_with(guests);
+        if !files.sources.iter().any(is_there) {
+            let mistakes = &mut files.mistakes;
+            mistakes.retain(|mistake| mistake.path != format!("{guests}/"));
+        }
+        files
+    }
+
+    /// Returns the text of each file.
+    pub(crate) fn sources(&self) -> &[Source] {
+        &self.sources
+    }
+
     /// Returns which tenant the files are for, if that can be told without understanding them all.
     pub(crate) fn tenant(&self) -> Option<Tenant> {
         tenant(&self.sources)

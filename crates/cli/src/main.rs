@@ -9,6 +9,7 @@ mod exit;
 mod explaining;
 mod failure;
 mod files;
+mod importing;
 mod interrupt;
 mod journal;
 mod keep;

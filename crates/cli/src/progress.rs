@@ -88,3 +88,35 @@ fn line(step: &Step, outcome: &Outcome) -> String {
         Outcome::NotBegun => format!("waits    {what}"),
     }
 }
+
+/// Shows how many of something are done; nothing where there is no terminal.
+#[derive(Debug)]
+pub(crate) struct Bar(Option<ProgressBar>);
+
+impl Bar {
+    /// Begins with none of `total` done.
+    pub(crate) fn new(total: usize, what: &'static str) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let style = ProgressStyle::with_template("{bar:30} {pos} of {len} {msg}");
+            let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+            ProgressBar::new(total as u64)
+                .with_style(style)
+                .with_message(what)
+        });
+        Self(bar)
+    }
+
+    /// So many more are done.
+    pub(crate) fn advance(&self, more: usize) {
+        if let Some(bar) = &self.0 {
+            bar.inc(more as u64);
+        }
+    }
+
+    /// Takes the bar away.
+    pub(crate) fn finish(&self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}

@@ -11,6 +11,7 @@ pub mod explain;
 pub mod few;
 pub mod finding;
 pub mod forecast;
+pub mod import;
 pub mod kinds;
 pub mod limits;
 pub mod load;

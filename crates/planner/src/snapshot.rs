@@ -374,7 +374,7 @@ impl Snapshot {
 /// Returns the read of everybody whom entitlement management knows. A tenant without the licence
 /// has no such list.
 /// Source: "accessPackageSubject resource type", Graph v1.0.
-fn governed() -> Read {
+pub fn governed() -> Read {
     let path =
         "/identityGovernance/entitlementManagement/subjects?$select=id,objectId,subjectLifecycle";
     let read = Read::list(path, "EntitlementManagement.Read.All")

@@ -1,0 +1,188 @@
+//! `import`: writes YAML for the guests that a tenant has and nobody declared.
+
+use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::Path;
+
+use clap::ValueEnum;
+use guestlist_planner::address::ObjectId;
+use guestlist_planner::explain::memberships;
+use guestlist_planner::import::{self, By, Held, Imported, Options, candidates, import};
+use guestlist_planner::kinds::guest::user::User;
+use guestlist_planner::safe::printable;
+use guestlist_planner::snapshot::{AbsorbError, governed};
+use guestlist_planner::time::{Days, Until, days_after};
+use guestlist_planner::yaml::Source;
+use guestlist_tenant::Client;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use crate::args::Common;
+use crate::connection::connect;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::files::Files;
+use crate::output::{print, tell};
+use crate::progress::Bar;
+
+/// How many guests are asked about at once: their answers are held together.
+const AT_ONCE: usize = 200;
+
+/// `import`.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct ImportArgs {
+    /// How guests are spread over files.
+    #[arg(long, value_enum, default_value_t = Grouping::Domain)]
+    by: Grouping,
+    /// When their access is to end: a day, or +180d. Without it they have no end.
+    #[arg(long, value_name = "DATE", allow_hyphen_values = true)]
+    expires: Option<String>,
+    /// Spread the ends over so many weeks from then on, so that they do not all fall on one day.
+    #[arg(long, value_name = "WEEKS", default_value_t = 1, requires = "expires")]
+    spread: usize,
+    /// Say what would be written, and write nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Grouping {
+    /// One file for each domain they come from.
+    Domain,
+    /// One for each first sponsor.
+    Sponsor,
+    /// One for each first group.
+    Group,
+}
+
+pub(crate) async fn run(
+    common: &Common,
+    args: &ImportArgs,
+    now: Timestamp,
+) -> Result<Exit, Failure> {
+    let files = Files::read_to_import(&common.dir);
+    let sources = files.sources().to_vec();
+    let config = files.config(now)?;
+    let zone = &config.policy.tenant.time_zone;
+    let expires = args.expires.as_deref();
+    let options = Options {
+        by: match args.by {
+            Grouping::Domain => By::Domain,
+            Grouping::Sponsor => By::Sponsor,
+            Grouping::Group => By::Group,
+        },
+        expires: expires.map(|when| day(when, zone, now)).transpose()?,
+        weeks: args.spread,
+    };
+    let connection = connect(common, &config.policy.tenant).await?;
+    let client = &connection.client;
+    let mut snapshot = guestlist_tenant::observe(client, &config, now).await?;
+    // Planning asks for this only once somebody is declared.
+    for (read, answer) in client.read(vec![governed()]).await? {
+        let unreadable = |error: AbsorbError| Failure::Plain {
+            message: error.to_string(),
+            hint: None,
+        };
+        snapshot.absorb(&read, answer).map_err(unreadable)?;
+    }
+    crate::connection::right_tenant(&config, &snapshot)?;
+    let (guests, notes) = candidates(&config, &snapshot);
+    let held = held(client, &guests).await?;
+    let mut imported = import(&config, &snapshot, &sources, &guests, &held, options, now);
+    imported.notes.splice(0..0, notes);
+    if !args.dry_run {
+        for file in &imported.files {
+            write(&common.dir, file)?;
+        }
+    }
+    print(&told(&imported, args.dry_run))?;
+    Ok(Exit::Done)
+}
+
+/// Reads what guests are members of, by their ids. Where that is denied, nothing is known of it.
+async fn held(client: &Client, guests: &[&User]) -> Result<BTreeMap<ObjectId, Vec<Held>>, Failure> {
+    let mut held = BTreeMap::new();
+    let bar = Bar::new(guests.len(), "guests");
+    for guests in guests.chunks(AT_ONCE) {
+        let reads: Vec<_> = guests.iter().map(|guest| memberships(guest)).collect();
+        let ids: BTreeMap<_, _> = reads
+            .iter()
+            .zip(guests)
+            .map(|(read, guest)| (read.path.clone(), guest.id.clone()))
+            .collect();
+        for (read, answer) in client.read(reads).await? {
+            let groups = import::held(&answer).map(|groups| (ids[&read.path].clone(), groups));
+            held.extend(groups);
+        }
+        bar.advance(guests.len());
+    }
+    bar.finish();
+    if held.len() < guests.len() {
+        tell("memberships of some guests could not be read: their entries have no `groups:`");
+    }
+    Ok(held)
+}
+
+/// Writes a new file; one that is there is never touched.
+fn write(root: &Path, file: &Source) -> Result<(), Failure> {
+    let path = root.join(&file.path);
+    let save = || {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        let mut new = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&path)?;
+        new.write_all(file.text.as_bytes())
+    };
+    save().map_err(Failure::file(&path))
+}
+
+fn told(imported: &Imported, dry_run: bool) -> String {
+    let mut out = String::new();
+    for file in &imported.files {
+        out += &format!("{}\n", printable(&file.path));
+    }
+    for note in &imported.notes {
+        out += &format!("note: {}\n", printable(note));
+    }
+    if imported.files.is_empty() {
+        return out + "Nothing to import.\n";
+    }
+    let verb = if dry_run {
+        "would be written"
+    } else {
+        "were written"
+    };
+    out += &format!(
+        "{} guests and {} groups {verb}.\n",
+        imported.guests, imported.groups
+    );
+    if imported.guests > 0 && !dry_run {
+        out += "Next: read the files, then `guestlist plan`. It shows who would be taken on.\n";
+    }
+    out
+}
+
+/// Reads `--expires`: a day, or a number of days from today.
+fn day(when: &str, zone: &TimeZone, now: Timestamp) -> Result<Date, Failure> {
+    let day = match when.strip_prefix('+') {
+        Some(days) => days.parse::<Days>().ok().map(|days| {
+            let then = days_after(now, days, zone);
+            then.to_zoned(zone.clone()).date()
+        }),
+        None => match when.parse() {
+            Ok(Until::Day(day)) => Some(day),
+            _ => None,
+        },
+    };
+    day.ok_or_else(|| {
+        Failure::plain(
+            format!("--expires {when}: unreadable"),
+            "write a day (2026-12-31) or a number of days (+180d)",
+        )
+    })
+}

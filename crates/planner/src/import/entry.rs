@@ -1,0 +1,78 @@
+//! One guest as an entry below `guests:`.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use crate::kinds::guest::user::User;
+use crate::safe::hides;
+
+/// The properties that are worth a line. What is written is managed from then on.
+const PROPERTIES: [&str; 4] = ["displayName", "companyName", "department", "jobTitle"];
+
+/// An entry, and the file it goes into.
+pub(super) struct Entry {
+    /// The name of the file, without folder and ending.
+    pub(super) file: String,
+    /// The guest's address in lower case.
+    pub(super) key: String,
+    /// The entry, some lines of YAML.
+    pub(super) text: String,
+}
+
+impl Entry {
+    pub(super) fn new(
+        file: String,
+        user: &User,
+        sponsors: Option<Vec<String>>,
+        groups: Option<Vec<String>>,
+        expires: Option<Date>,
+        now: Timestamp,
+    ) -> Self {
+        let key = user.label();
+        let mail = user.mail.as_deref().unwrap_or(&key);
+        let mut text = format!("  - mail: {}\n", scalar(mail));
+        let mut line = |name: &str, value: String| text += &format!("    {name}: {value}\n");
+        for name in PROPERTIES {
+            let value = user.profile.get(name).cloned().flatten();
+            let visible = value.filter(|value| !value.chars().any(hides) && value.trim() == value);
+            if let Some(value) = visible {
+                line(name, scalar(&value));
+            }
+        }
+        if let Some(sponsors) = sponsors {
+            line("sponsors", list(&sponsors));
+        }
+        let since = user.created.unwrap_or(now).strftime("%F");
+        line("justification", format!("In the tenant since {since}"));
+        if let Some(day) = expires {
+            line("expires", day.to_string());
+        }
+        if let Some(groups) = groups.filter(|groups| !groups.is_empty()) {
+            line("groups", list(&groups));
+        }
+        Self { file, key, text }
+    }
+}
+
+fn list(items: &[String]) -> String {
+    let items: Vec<_> = items.iter().map(|item| scalar(item)).collect();
+    format!("[{}]", items.join(", "))
+}
+
+/// Returns text as a YAML scalar: plain where nothing in it means anything, else in double quotes.
+/// JSON's strings are YAML's.
+pub(super) fn scalar(text: &str) -> String {
+    let mut chars = text.chars();
+    let begins = chars.next().is_some_and(|c| c.is_alphabetic());
+    let goes_on =
+        |c: char| c.is_alphanumeric() || matches!(c, ' ' | '.' | '@' | '-' | '_' | '\'' | '+');
+    let words = [
+        "true", "false", "null", "yes", "no", "on", "off", "nan", "inf",
+    ];
+    let means = words.contains(&text.to_lowercase().as_str());
+    if begins && chars.all(goes_on) && !means && !text.ends_with(' ') && !text.contains(" -") {
+        text.to_owned()
+    } else {
+        serde_json::Value::from(text).to_string()
+    }
+}
