@@ -1,8 +1,9 @@
 //! What people ask day by day: who is this guest, and who loses access soon.
 
+use guestlist_sandbox::Behaviour;
 use serde_json::Value;
 
-use crate::harness::Repository;
+use crate::harness::{REAL, Repository, Tenant};
 
 fn applied() -> Repository {
     let repository = Repository::example();
@@ -148,4 +149,47 @@ fn who_loses_access_soon_is_listed_by_day_and_by_sponsor() {
     let json: Value = serde_json::from_str(&list(&["--format", "json"])).unwrap();
     assert_eq!(json["ending"][0]["guest"], "ada@contoso.example");
     assert_eq!(json["ending"][0]["sponsors"][1], "hedy@fabrikam.example");
+}
+
+#[test]
+fn the_doctor_names_what_is_missing_and_what_is_lost_without_it() {
+    let tenant = Tenant::empty();
+    let repository = Repository::new(&[
+        (
+            "guests/all.yaml",
+            "guests: [{mail: ada@contoso.example, groups: [readers]}]",
+        ),
+        (
+            "policies/all.yaml",
+            &format!("{REAL}groups: [{{name: readers}}]\n"),
+        ),
+    ]);
+    let allow = |names: &[&str]| {
+        tenant.sandbox.behave(Behaviour {
+            permissions: Some(names.iter().map(|name| (*name).to_owned()).collect()),
+            ..Behaviour::default()
+        });
+        tenant.run(&repository, &["doctor"])
+    };
+    let reads = [
+        "User.Read.All",
+        "Organization.Read.All",
+        "Group.Read.All",
+        "GroupMember.Read.All",
+    ];
+    let told = allow(&reads).ends(1).stdout;
+    for line in [
+        "  ready    groups                                     Group.Read.All\n",
+        "  missing  directory roles                            RoleManagement.Read.Directory\n           without it nobody is disabled, stripped or deleted\n",
+        "  missing  memberships                                GroupMember.ReadWrite.All\n",
+        "  missing  whom entitlement management governs        EntitlementManagement.Read.All (not used by these files)\n",
+        "The least permissions to plan: Group.Read.All, GroupMember.Read.All, Organization.Read.All, RoleManagement.Read.Directory, User.Read.All\n",
+    ] {
+        assert!(told.contains(line), "{line} is not in\n{told}");
+    }
+    // An app that only plans is healthy.
+    let roles = [&reads[..], &["RoleManagement.Read.Directory"]].concat();
+    let told = allow(&roles).ends(0).stdout;
+    assert!(told.contains("  missing  invite, remind, ask for consent again      User.Invite.All, User.ReadWrite.All\n"), "{told}");
+    tenant.run(&repository, &["plan"]).ends(0);
 }

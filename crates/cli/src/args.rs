@@ -14,7 +14,9 @@ use crate::exit::Exit;
 use crate::explaining::{ExpiringArgs, ExplainArgs};
 use crate::failure::Failure;
 use crate::importing::ImportArgs;
-use crate::{applying, explaining, importing, observing, planning, sandbox, showing, validating};
+use crate::{
+    applying, doctoring, explaining, importing, observing, planning, sandbox, showing, validating,
+};
 
 /// Keeps the external guests of a Microsoft Entra ID tenant as YAML in git.
 #[derive(Debug, Parser)]
@@ -108,6 +110,8 @@ enum Command {
     Explain(ExplainArgs),
     /// Who loses access soon, going by the files.
     Expiring(ExpiringArgs),
+    /// Sign in, and say of each feature whether it is ready and what is missing.
+    Doctor,
     /// Save what the tenant has, for `plan --observed`. It is personal data.
     Observe {
         /// The file to write; without it, stdout.
@@ -290,6 +294,7 @@ fn start(cli: &Cli) -> Result<Exit, Failure> {
         Command::Import(args) => runtime.block_on(importing::run(common, args, now)),
         Command::Explain(args) => runtime.block_on(explaining::explained(common, args, now)),
         Command::Expiring(args) => explaining::expiring(common, args, now),
+        Command::Doctor => runtime.block_on(doctoring::doctor(common, now)),
         Command::Observe { out } => {
             runtime.block_on(observing::observe(common, out.as_deref(), now))
         }

@@ -5,6 +5,7 @@
 mod applying;
 mod args;
 mod connection;
+mod doctoring;
 mod exit;
 mod explaining;
 mod failure;

@@ -8,6 +8,7 @@ mod diff;
 pub mod domain;
 pub mod effort;
 pub mod explain;
+pub mod features;
 pub mod few;
 pub mod finding;
 pub mod forecast;

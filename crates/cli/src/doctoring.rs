@@ -1,0 +1,178 @@
+//! `doctor`: signs in, and says of each feature whether it is ready, what is missing, and what is lost
+//! without it; and who else acts on the same guests.
+
+use guestlist_planner::features::{Feature, features, grants};
+use guestlist_planner::request::{Answer, Read};
+use guestlist_planner::safe::printable;
+use guestlist_tenant::Client;
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::args::Common;
+use crate::connection::ready;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::print;
+
+/// What can be said of a feature.
+enum State {
+    Ready,
+    Missing,
+    /// Neither the token nor an answer tells.
+    Unknown(String),
+}
+
+pub(crate) async fn doctor(common: &Common, now: Timestamp) -> Result<Exit, Failure> {
+    let (config, connection) = ready(common, now).await?;
+    let client = &connection.client;
+    client.sign_in().await?;
+    let mut out = String::new();
+    let features = features(&config);
+    let mut blocked = false;
+    for (writes, heading) in [(false, "To plan"), (true, "To apply")] {
+        out += &format!("{heading}\n");
+        for feature in features.iter().filter(|feature| feature.writes == writes) {
+            let state = state(client, feature).await;
+            blocked |= feature.used && !writes && matches!(state, State::Missing);
+            out += &told(feature, &state);
+        }
+        out.push('\n');
+    }
+    out += &licences(client, &config).await;
+    out += &others(client).await;
+    for (writes, what) in [(false, "plan"), (true, "apply, besides")] {
+        let used = features.iter().filter(|it| it.used && it.writes == writes);
+        let mut least: Vec<_> = used.flat_map(|it| it.permissions).copied().collect();
+        least.sort_unstable();
+        least.dedup();
+        out += &format!("The least permissions to {what}: {}\n", least.join(", "));
+    }
+    print(&out)?;
+    Ok(if blocked { Exit::Error } else { Exit::Done })
+}
+
+async fn state(client: &Client, feature: &Feature) -> State {
+    let roles = client.roles();
+    if let Some(probe) = &feature.probe {
+        return match read(client, probe.clone()).await {
+            Ok(Some(_)) => State::Ready,
+            Ok(None) => State::Missing,
+            Err(why) => State::Unknown(why),
+        };
+    }
+    match feature
+        .permissions
+        .iter()
+        .all(|needed| grants(&roles, needed))
+    {
+        true => State::Ready,
+        false if roles.is_empty() => {
+            State::Unknown("the token does not show what it grants".to_owned())
+        }
+        false => State::Missing,
+    }
+}
+
+/// Returns what an optional read shows; none where permission is missing.
+async fn read(client: &Client, read: Read) -> Result<Option<Vec<Value>>, String> {
+    let answers = client.read(vec![read]).await;
+    let answers = answers.map_err(|error| error.to_string())?;
+    Ok(answers.into_iter().find_map(|(_, answer)| match answer {
+        Answer::Items(items) => Some(items),
+        // The tenant has no such thing: nothing is missing.
+        Answer::Missing => Some(Vec::new()),
+        Answer::Denied => None,
+    }))
+}
+
+fn told(feature: &Feature, state: &State) -> String {
+    let permissions = feature.permissions.join(", ");
+    let unused = if feature.used {
+        ""
+    } else {
+        " (not used by these files)"
+    };
+    let line = |word: &str| format!("  {word:8} {:42} {permissions}{unused}\n", feature.name);
+    match state {
+        State::Ready => line("ready"),
+        State::Missing => format!(
+            "{}           without it {}\n",
+            line("missing"),
+            feature.without
+        ),
+        State::Unknown(why) => format!("{}           {}\n", line("unknown"), printable(why)),
+    }
+}
+
+/// Says whether the tenant has the licence that dynamic groups need.
+/// Source: "Dynamic membership rules", Entra: P1 for every guest who is a member.
+async fn licences(client: &Client, config: &guestlist_planner::load::Config) -> String {
+    let dynamic = config
+        .desired
+        .groups
+        .values()
+        .any(|group| group.rule.is_some());
+    let list = Read::list("/subscribedSkus", "LicenseAssignment.Read.All").optional();
+    let plans = match read(client, list).await {
+        Ok(Some(skus)) => skus,
+        Ok(None) => return "Licences\n  unknown  cannot be read               LicenseAssignment.Read.All\n\n".to_owned(),
+        Err(why) => return format!("Licences\n  unknown  {}\n\n", printable(&why)),
+    };
+    let plans = plans
+        .iter()
+        .flat_map(|sku| sku["servicePlans"].as_array().into_iter().flatten());
+    let has = plans
+        .filter_map(|plan| plan["servicePlanName"].as_str())
+        .any(|name| name.starts_with("AAD_PREMIUM"));
+    let used = if dynamic {
+        ""
+    } else {
+        " (not used by these files)"
+    };
+    let word = if has { "ready" } else { "missing" };
+    let name = "dynamic groups";
+    format!("Licences\n  {word:8} {name:42} Microsoft Entra ID P1{used}\n\n")
+}
+
+/// Says who else acts on guests: two robots must not fight over a person.
+/// Sources: "accessPackage settings" and "guestLifecyclePolicy", Graph.
+async fn others(client: &Client) -> String {
+    let optional = |path: &str| Read {
+        may_be_missing: true,
+        ..Read::list(path, "").optional()
+    };
+    let settings = Read {
+        list: false,
+        ..optional("/identityGovernance/entitlementManagement/settings")
+    };
+    let mut out = String::from("Who else acts on guests\n");
+    out += &match read(client, settings).await {
+        Ok(Some(items)) => match items
+            .first()
+            .and_then(|it| it["externalUserLifecycleAction"].as_str())
+        {
+            Some(action) if !action.eq_ignore_ascii_case("none") => format!(
+                "  warning  entitlement management: {} when the last access package ends\n",
+                printable(action)
+            ),
+            _ => "  none     entitlement management\n".to_owned(),
+        },
+        _ => {
+            "  unknown  entitlement management                     EntitlementManagement.Read.All\n"
+                .to_owned()
+        }
+    };
+    let policies = optional("/identityGovernance/lifecycleWorkflows/lifecyclePolicies");
+    out += &match read(client, policies).await {
+        Ok(Some(policies)) => {
+            let active = policies.iter().filter(|policy| policy["isEnabled"] == true);
+            let names: Vec<_> = active.filter_map(|it| it["displayName"].as_str()).map(printable).collect();
+            match names.as_slice() {
+                [] => "  none     guest lifecycle policies\n".to_owned(),
+                names => format!("  warning  guest lifecycle policies: {}\n", names.join(", ")),
+            }
+        }
+        _ => "  unknown  guest lifecycle policies                   LifecyclePolicies-Guests.Read.All\n".to_owned(),
+    };
+    out + "\n"
+}

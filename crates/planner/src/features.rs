@@ -1,0 +1,191 @@
+//! What each feature needs: permissions of the application, and licences of the tenant; and which
+//! features the files use.
+
+use crate::load::Config;
+use crate::policy::Left;
+use crate::request::Read;
+use crate::snapshot::{governed, role_assignments};
+
+/// Something that the program does, and what it takes.
+#[derive(Clone, Debug)]
+pub struct Feature {
+    /// What it is, for people.
+    pub name: &'static str,
+    /// The least application permissions that it needs, all of them.
+    pub permissions: &'static [&'static str],
+    /// What is lost without it.
+    pub without: &'static str,
+    /// Whether it writes.
+    pub writes: bool,
+    /// Whether these files use it.
+    pub used: bool,
+    /// A read that only succeeds where it is ready.
+    pub probe: Option<Read>,
+}
+
+/// Nobody has this id.
+const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
+
+/// Returns every feature. Sources of the permissions: the permission tables of Graph's API pages.
+pub fn features(config: &Config) -> Vec<Feature> {
+    let nobody = |list: &str, permission: &'static str| {
+        let path = format!("/{list}?$filter=id%20eq%20%27{NOBODY}%27&$select=id");
+        Read::list(path, permission).optional()
+    };
+    let guests = || config.desired.guests.values();
+    let groups = || config.desired.groups.values();
+    let lifecycle = &config.policy.lifecycle;
+    let ladders = [lifecycle.expired, lifecycle.undeclared];
+    let disables = ladders.iter().any(|ladder| ladder.disable.is_some());
+    let deletes = ladders.iter().any(|ladder| ladder.delete.is_some());
+    let read = |name, permissions, without, used, probe| Feature {
+        name,
+        permissions,
+        without,
+        writes: false,
+        used,
+        probe,
+    };
+    let write = |name, permissions, without, used| Feature {
+        name,
+        permissions,
+        without,
+        writes: true,
+        used,
+        probe: None,
+    };
+    let organization = "/organization?$select=id,displayName";
+    vec![
+        read(
+            "guests, deleted guests, sponsors",
+            &["User.Read.All"],
+            "nothing can be planned",
+            true,
+            Some(nobody("users", "User.Read.All")),
+        ),
+        read(
+            "the tenant's name and domains",
+            &["Organization.Read.All"],
+            "nothing can be planned",
+            true,
+            Some(Read::list(organization, "Organization.Read.All").optional()),
+        ),
+        read(
+            "groups",
+            &["Group.Read.All"],
+            "nothing can be planned that concerns groups",
+            groups().len() > 0,
+            Some(nobody("groups", "Group.Read.All")),
+        ),
+        read(
+            "members and owners of groups",
+            &["GroupMember.Read.All"],
+            "nothing can be planned that concerns groups",
+            groups().len() > 0,
+            None,
+        ),
+        read(
+            "directory roles",
+            &["RoleManagement.Read.Directory"],
+            "nobody is disabled, stripped or deleted",
+            disables,
+            Some(role_assignments()),
+        ),
+        read(
+            "whom entitlement management governs",
+            &["EntitlementManagement.Read.All"],
+            "guests that it would delete are taken on with a warning only",
+            false,
+            Some(governed()),
+        ),
+        write(
+            "invite, remind, ask for consent again",
+            &["User.Invite.All", "User.ReadWrite.All"],
+            "nobody is invited",
+            guests().len() > 0,
+        ),
+        write(
+            "profile, stamp, sponsors, disable, enable",
+            &["User.ReadWrite.All"],
+            "nobody is taken on, changed or disabled",
+            true,
+        ),
+        write(
+            "end sessions",
+            &["User.RevokeSessions.All"],
+            "whoever is disabled stays signed in until tokens expire",
+            disables || guests().any(|guest| guest.blocked == Some(true)),
+        ),
+        write(
+            "delete, restore",
+            &["User.DeleteRestore.All"],
+            "accounts are never deleted, and nobody is brought back",
+            deletes || lifecycle.left == Left::Rejoin,
+        ),
+        write(
+            "memberships",
+            &["GroupMember.ReadWrite.All"],
+            "nobody joins or leaves a group",
+            guests().any(|guest| guest.groups.is_some()),
+        ),
+        write(
+            "create groups",
+            &["Group.Create"],
+            "groups that do not exist are not created",
+            groups().any(|group| group.id.is_none()),
+        ),
+        write(
+            "change groups and their owners",
+            &["Group.ReadWrite.All"],
+            "groups stay as they are",
+            groups().any(|group| group.description.is_some() || group.owners.is_some()),
+        ),
+    ]
+}
+
+/// Returns whether a token with some permissions may do what one permission allows. Wider ones
+/// include narrower ones. Source: "Microsoft Graph permissions reference".
+pub fn grants(granted: &[String], needed: &str) -> bool {
+    let has = |name: &str| granted.iter().any(|granted| granted == name);
+    let wider: &[&str] = match needed {
+        "User.Read.All" => &[
+            "User.ReadWrite.All",
+            "Directory.Read.All",
+            "Directory.ReadWrite.All",
+        ],
+        "Organization.Read.All" => &[
+            "Organization.ReadWrite.All",
+            "User.Read.All",
+            "Directory.Read.All",
+            "Directory.ReadWrite.All",
+        ],
+        "Group.Read.All" => &[
+            "Group.ReadWrite.All",
+            "Directory.Read.All",
+            "Directory.ReadWrite.All",
+        ],
+        "GroupMember.Read.All" => &[
+            "GroupMember.ReadWrite.All",
+            "Group.Read.All",
+            "Group.ReadWrite.All",
+            "Directory.Read.All",
+            "Directory.ReadWrite.All",
+        ],
+        "RoleManagement.Read.Directory" => &[
+            "RoleManagement.ReadWrite.Directory",
+            "Directory.Read.All",
+            "Directory.ReadWrite.All",
+        ],
+        "EntitlementManagement.Read.All" => &["EntitlementManagement.ReadWrite.All"],
+        "User.Invite.All" | "User.RevokeSessions.All" => {
+            &["User.ReadWrite.All", "Directory.ReadWrite.All"]
+        }
+        "User.DeleteRestore.All" => &["User.ReadWrite.All"],
+        "GroupMember.ReadWrite.All" | "Group.Create" => {
+            &["Group.ReadWrite.All", "Directory.ReadWrite.All"]
+        }
+        "Group.ReadWrite.All" => &["Directory.ReadWrite.All"],
+        _ => &[],
+    };
+    has(needed) || wider.iter().any(|name| has(name))
+}
