@@ -26,6 +26,7 @@ mod random;
 mod reviewing;
 mod scale;
 mod scenario;
+mod schema;
 mod sign_in;
 mod stopped;
 mod world;

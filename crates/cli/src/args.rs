@@ -14,6 +14,7 @@ use crate::exit::Exit;
 use crate::explaining::{ExpiringArgs, ExplainArgs};
 use crate::failure::Failure;
 use crate::importing::ImportArgs;
+use crate::output::print;
 use crate::{
     applying, doctoring, explaining, importing, observing, planning, sandbox, showing, validating,
 };
@@ -112,6 +113,12 @@ enum Command {
     Expiring(ExpiringArgs),
     /// Sign in, and say of each feature whether it is ready and what is missing.
     Doctor,
+    /// Print the JSON Schema of the files, for editors.
+    Schema {
+        /// Which files.
+        #[arg(value_enum)]
+        files: Folder,
+    },
     /// Save what the tenant has, for `plan --observed`. It is personal data.
     Observe {
         /// The file to write; without it, stdout.
@@ -134,6 +141,15 @@ pub(crate) enum Format {
     Markdown,
     /// Annotations beside the lines of a pull request on GitHub.
     Github,
+}
+
+/// A folder of the repository.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Folder {
+    /// Those below guests/.
+    Guests,
+    /// Those below policies/.
+    Policies,
 }
 
 /// How to print mistakes.
@@ -295,6 +311,7 @@ fn start(cli: &Cli) -> Result<Exit, Failure> {
         Command::Explain(args) => runtime.block_on(explaining::explained(common, args, now)),
         Command::Expiring(args) => explaining::expiring(common, args, now),
         Command::Doctor => runtime.block_on(doctoring::doctor(common, now)),
+        Command::Schema { files } => schema(*files),
         Command::Observe { out } => {
             runtime.block_on(observing::observe(common, out.as_deref(), now))
         }
@@ -306,6 +323,15 @@ fn start(cli: &Cli) -> Result<Exit, Failure> {
     // A sign-in that nobody waits for any more must not hold up what there is to say.
     runtime.shutdown_background();
     exit
+}
+
+fn schema(files: Folder) -> Result<Exit, Failure> {
+    let schema = match files {
+        Folder::Guests => guestlist_planner::schema::guests(),
+        Folder::Policies => guestlist_planner::schema::policies(),
+    };
+    print(&format!("{schema:#}\n"))?;
+    Ok(Exit::Done)
 }
 
 /// Returns the instant it is, to the second: stamps and plans know no finer one.

@@ -24,6 +24,7 @@ pub mod policy;
 pub mod render;
 pub mod request;
 pub mod safe;
+pub mod schema;
 pub mod snapshot;
 pub mod stamp;
 pub mod time;

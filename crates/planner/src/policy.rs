@@ -1,9 +1,11 @@
 //! What admins decide, below `policies/`: whose guests we may touch, what a guest must have, what
 //! happens on which day, and how much may happen in one run.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 
 use crate::time::Days;
@@ -24,7 +26,7 @@ pub struct Policy {
 }
 
 /// `tenant:` which tenant this repository describes.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(
     deny_unknown_fields,
     rename_all = "camelCase",
@@ -33,14 +35,17 @@ pub struct Policy {
 )]
 pub struct Tenant {
     /// The tenant's id or a domain of it; `sandbox` is the embedded one.
+    #[schemars(example = "contoso.onmicrosoft.com")]
     pub id: String,
     /// Which of Microsoft's clouds it lives in.
     pub cloud: Cloud,
     /// The time zone in which days begin and end.
     #[serde(deserialize_with = "time_zone")]
+    #[schemars(with = "String", example = "Europe/Helsinki")]
     pub time_zone: TimeZone,
     /// The name of this repository, part of every stamp.
     #[serde(deserialize_with = "owner")]
+    #[schemars(regex(pattern = r"^[A-Za-z0-9._-]{1,40}$"), example = "partner-access")]
     pub owner: Option<String>,
     /// The attribute that carries the stamp.
     pub stamp: StampAttribute,
@@ -74,7 +79,7 @@ impl Tenant {
 }
 
 /// One of Microsoft's clouds. Tokens do not cross from one to another. Source: "National cloud deployments", Graph.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Cloud {
     /// The worldwide service, GCC included.
@@ -130,6 +135,16 @@ impl Cloud {
     }
 }
 
+impl JsonSchema for StampAttribute {
+    fn schema_name() -> Cow<'static, str> {
+        "StampAttribute".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": "^extensionAttribute([1-9]|1[0-5])$" })
+    }
+}
+
 impl<'de> Deserialize<'de> for StampAttribute {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = String::deserialize(deserializer)?;
@@ -164,7 +179,7 @@ fn owner<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D
 }
 
 /// `scope:` guests that no file declares and that carry no stamp.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(
     deny_unknown_fields,
     rename_all = "camelCase",
@@ -194,7 +209,7 @@ impl Default for Scope {
 }
 
 /// How far the tool may go with a guest that is not its own.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Reach {
     /// Say that the guest exists.
@@ -207,7 +222,7 @@ pub enum Reach {
 }
 
 /// `requirements:` what every declared guest must have.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(
     deny_unknown_fields,
     rename_all = "camelCase",
@@ -232,7 +247,7 @@ pub struct Requirements {
 }
 
 /// `requirements.expires:` every guest has an end.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping")]
 pub struct Expires {
     /// No further off than this.
@@ -240,7 +255,7 @@ pub struct Expires {
 }
 
 /// `requirements.domains:` where guests may come from. `*.example.com` means its subdomains only.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, expecting = "a mapping")]
 pub struct Domains {
     /// If there are any: only these.
@@ -250,7 +265,7 @@ pub struct Domains {
 }
 
 /// `requirements.invitation:` what a guest file may choose.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(
     deny_unknown_fields,
     rename_all = "camelCase",
@@ -267,7 +282,7 @@ pub struct InvitationRules {
 }
 
 /// Whether something may be done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Permission {
     /// It may.
@@ -278,7 +293,7 @@ pub enum Permission {
 }
 
 /// `requirements.repoint:` where `formerly` may lead.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Repoint {
     /// To another address of the same domain.
@@ -289,7 +304,7 @@ pub enum Repoint {
 }
 
 /// `lifecycle:` what happens to a guest, on which day.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(
     deny_unknown_fields,
     rename_all = "camelCase",
@@ -339,7 +354,7 @@ impl Default for Lifecycle {
 }
 
 /// A warning ahead of time.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping")]
 pub struct Warn {
     /// How many days ahead.
@@ -347,7 +362,7 @@ pub struct Warn {
 }
 
 /// The rungs by which a guest's access ends. A rung that is not written is not climbed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping")]
 pub struct Ladder {
     /// Block sign-in and revoke sessions.
@@ -407,7 +422,7 @@ fn pending<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Pending, D::Err
 }
 
 /// `lifecycle.pending:` while an invitation is not redeemed.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping")]
 pub struct Pending {
     /// Send the invitation once more.
@@ -417,7 +432,7 @@ pub struct Pending {
 }
 
 /// `lifecycle.inactive:` without a sign-in. Read and checked; acting on it is not supported yet.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping")]
 pub struct Inactive {
     /// Say so.
@@ -429,7 +444,7 @@ pub struct Inactive {
 }
 
 /// `lifecycle.orphaned:` nobody vouches for the guest any more.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Orphaned {
     /// Say so.
@@ -440,7 +455,7 @@ pub enum Orphaned {
 }
 
 /// `lifecycle.left:` the guest left, or someone else deleted it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Left {
     /// Say so, and leave it at that.
@@ -451,7 +466,7 @@ pub enum Left {
 }
 
 /// `limits:` how much one run may do, checked on the finished plan.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, expecting = "a mapping")]
 pub struct Limits {
     /// Guests who lose anything for any reason but their own reviewed `expires`.
@@ -463,13 +478,14 @@ pub struct Limits {
 }
 
 /// `limits.removals`.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, expecting = "a mapping")]
 pub struct Removals {
     /// At most this many.
     pub count: usize,
     /// From ten managed guests up: at most this share of them.
     #[serde(deserialize_with = "percent")]
+    #[schemars(range(max = 100))]
     pub percent: usize,
 }
 
@@ -493,7 +509,7 @@ impl Default for Removals {
 }
 
 /// `limits.expiries`.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping")]
 pub struct Expiries {
     /// At most this many.
@@ -507,7 +523,7 @@ impl Default for Expiries {
 }
 
 /// `limits.invitations`.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping")]
 pub struct Invitations {
     /// At most this many.

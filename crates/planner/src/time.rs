@@ -1,11 +1,13 @@
 //! Days, instants and the tenant's time zone. Time always comes in as an argument.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// When something ends: with a day, or at an instant.
@@ -15,6 +17,36 @@ pub enum Until {
     Day(Date),
     /// At this instant.
     Instant(Timestamp),
+}
+
+impl JsonSchema for Until {
+    fn schema_name() -> Cow<'static, str> {
+        "Until".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A day, through its end in `tenant.timeZone`, or an instant (RFC 3339).",
+            "type": "string",
+            "pattern": r"^\d{4}-\d{2}-\d{2}([Tt ].+)?$",
+            "examples": ["2026-12-31", "2026-12-31T18:00:00+02:00"],
+        })
+    }
+}
+
+impl JsonSchema for Days {
+    fn schema_name() -> Cow<'static, str> {
+        "Days".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "Whole calendar days, up to ten years.",
+            "type": "string",
+            "pattern": r"^\d{1,4}d$",
+            "examples": ["30d"],
+        })
+    }
 }
 
 impl Until {

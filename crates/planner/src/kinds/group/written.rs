@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Type;
@@ -40,7 +41,7 @@ pub struct Declared {
 }
 
 /// `guests:` what happens to guests in the group whom no file puts there.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Undeclared {
     /// They stay and are reported.
@@ -50,18 +51,31 @@ pub enum Undeclared {
     Exact,
 }
 
-#[derive(Deserialize)]
+/// A group of the tenant.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "Group")]
 #[serde(deny_unknown_fields, rename_all = "camelCase", expecting = "a mapping")]
-struct Written {
+pub(crate) struct Written {
+    /// The display name, by which guests refer to it.
+    #[schemars(length(min = 1, max = 256))]
     name: String,
+    /// Graph's id of an existing group, where the name would be ambiguous.
+    #[schemars(extend("format" = "uuid"))]
     id: Option<String>,
+    /// The mail nickname, where the name would be ambiguous; also given to a new group.
     mail_nickname: Option<String>,
+    /// What it is for; `null` clears.
     description: Option<String>,
+    /// Security (the default for a new one) or Microsoft 365.
     #[serde(rename = "type")]
     group_type: Option<Type>,
+    /// Users by mail or sign-in name, or groups by name.
     owners: Option<Vec<String>>,
+    /// What happens to guests in it whom no file puts there.
     guests: Option<Undeclared>,
+    /// It exists already: manage its description, owners and rule, too.
     adopt: Option<bool>,
+    /// The rule that makes it dynamic.
     membership_rule: Option<String>,
 }
 

@@ -1,9 +1,11 @@
 //! A guest as people write it below `guests/`.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::LazyLock;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 
 use super::Invitation;
@@ -64,18 +66,33 @@ pub struct Granted {
     pub origin: Origin,
 }
 
-#[derive(Deserialize)]
+/// One guest.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "Guest")]
 #[serde(deny_unknown_fields, rename_all = "camelCase", expecting = "a mapping")]
-struct Written {
+pub(crate) struct Written {
+    /// The invited address.
+    #[schemars(example = "ada@contoso.example")]
     mail: String,
+    /// Who vouches: users by mail or sign-in name, or groups by name.
+    #[schemars(length(max = 5))]
     sponsors: Option<Vec<String>>,
+    /// Why the guest is here.
+    #[schemars(example = "Annual audit, CHG-1234")]
     justification: Option<String>,
+    /// When access ends.
     expires: Option<Until>,
+    /// Groups that policies declare.
     groups: Option<Vec<WrittenGroup>>,
+    /// How the guest is invited; only used when an invitation is sent.
     invitation: Option<WrittenInvitation>,
+    /// The address under which the same person was known before: the account is handed over.
     formerly: Option<String>,
+    /// Consent must be newer than this, or the guest is asked again.
     redeemed_since: Option<Until>,
+    /// Whether sign-in is blocked.
     blocked: Option<bool>,
+    /// Take the guest on although entitlement management governs the account.
     adopt: Option<bool>,
 }
 
@@ -83,6 +100,28 @@ struct Written {
 struct WrittenGroup {
     name: String,
     expires: Option<Until>,
+}
+
+impl JsonSchema for WrittenGroup {
+    fn schema_name() -> Cow<'static, str> {
+        "Membership".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let until = generator.subschema_for::<Until>();
+        json_schema!({
+            "description": "A group by name, or a name and when the membership ends.",
+            "anyOf": [
+                { "type": "string" },
+                {
+                    "type": "object",
+                    "properties": { "name": { "type": "string" }, "expires": until },
+                    "required": ["name"],
+                    "additionalProperties": false,
+                },
+            ],
+        })
+    }
 }
 
 impl<'de> Deserialize<'de> for WrittenGroup {
@@ -120,14 +159,24 @@ impl<'de> Deserialize<'de> for WrittenGroup {
     }
 }
 
-#[derive(Deserialize)]
+/// How a guest is invited.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "Invitation")]
 #[serde(deny_unknown_fields, rename_all = "camelCase", expecting = "a mapping")]
 struct WrittenInvitation {
+    /// The text of the mail.
     message: Option<String>,
+    /// The language of the mail, when it has no text of its own.
+    #[schemars(example = "fi-FI")]
     language: Option<String>,
+    /// Who gets a copy.
     cc: Option<String>,
+    /// Where the guest lands after redeeming.
+    #[schemars(extend("format" = "uri"))]
     redirect_url: Option<String>,
+    /// Whether Microsoft sends a mail.
     send: Option<bool>,
+    #[schemars(skip)]
     #[expect(dead_code, reason = "reported as not supported yet, not as unknown")]
     from: Option<de::IgnoredAny>,
 }

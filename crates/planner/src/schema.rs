@@ -1,0 +1,92 @@
+//! The JSON Schema of the files, for editors: what can be said without knowing other files, the
+//! tenant, or the day. `validate` knows more.
+
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema};
+use serde_json::{Map, Value, json};
+
+use crate::kinds::group::written::Written as Group;
+use crate::kinds::guest::profile::PROFILE;
+use crate::kinds::guest::written::Written as Guest;
+use crate::policy::{Lifecycle, Limits, Requirements, Scope, Tenant};
+
+/// Files below `guests/`.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Guests {
+    /// Who should have access.
+    #[schemars(length(min = 1))]
+    #[expect(dead_code, reason = "only its schema is used")]
+    guests: Vec<Guest>,
+}
+
+/// Files below `policies/`: the rules, and the groups that guests may be put into.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct Policies {
+    tenant: Option<Tenant>,
+    scope: Option<Scope>,
+    requirements: Option<Requirements>,
+    lifecycle: Option<Lifecycle>,
+    limits: Option<Limits>,
+    groups: Option<Vec<Group>>,
+}
+
+/// Returns the schema of files below `guests/`.
+pub fn guests() -> Value {
+    let mut schema = schema::<Guests>();
+    let guest = &mut schema["$defs"]["Guest"]["properties"];
+    if let Some(properties) = guest.as_object_mut() {
+        properties.extend(profile());
+    }
+    schema
+}
+
+/// Returns the schema of files below `policies/`.
+pub fn policies() -> Value {
+    let mut schema = schema::<Policies>();
+    // The one key besides profile properties that `null` clears.
+    schema["$defs"]["Group"]["properties"]["description"]["type"] = json!(["string", "null"]);
+    schema
+}
+
+fn schema<T: JsonSchema>() -> Value {
+    let settings = SchemaSettings::draft2020_12().for_deserialize();
+    let mut schema = settings.into_generator().into_root_schema_for::<T>();
+    never_null(&mut schema);
+    schema.to_value()
+}
+
+/// Says that a key may be left out and never hold nothing.
+fn never_null(schema: &mut Schema) {
+    let is_null = |value: &Value| value == "null" || value["type"] == "null";
+    if let Some(Value::Array(types)) = schema.get_mut("type") {
+        types.retain(|one| !is_null(one));
+        if let [one] = types.as_slice() {
+            let one = one.clone();
+            schema.insert("type".to_owned(), one);
+        }
+    }
+    if let Some(Value::Array(any)) = schema.get_mut("anyOf") {
+        any.retain(|one| !is_null(one));
+    }
+    schemars::transform::transform_subschemas(&mut never_null, schema);
+}
+
+/// Returns the profile properties of a guest.
+fn profile() -> Map<String, Value> {
+    let property = |it: &crate::kinds::guest::profile::Property| {
+        let kinds = if it.clearable {
+            json!(["string", "null"])
+        } else {
+            json!("string")
+        };
+        let link = format!("Graph's `{}`; `null` clears.", it.name);
+        let only = format!("Graph's `{}`.", it.name);
+        let description = if it.clearable { link } else { only };
+        let schema = json!({ "description": description, "type": kinds, "maxLength": it.max });
+        (it.name.to_owned(), schema)
+    };
+    PROFILE.iter().map(property).collect()
+}
