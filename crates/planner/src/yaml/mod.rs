@@ -1,9 +1,12 @@
 //! What people write, with the place of every value. `node` parses text into a located tree,
-//! `decode` turns a tree into serde types, `mistake` shows people what is wrong and where.
+//! `decode` turns a tree into serde types, `mistake` shows people what is wrong and where. `edit`
+//! changes entries in place, by the bytes that `outline` finds.
 
 mod decode;
+pub mod edit;
 pub mod mistake;
 pub mod node;
+mod outline;
 
 pub use decode::decode;
 pub(crate) use decode::suggestion;
