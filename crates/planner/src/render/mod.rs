@@ -1,10 +1,13 @@
-//! Plans for people and programs, all from the same value.
+//! Plans for people and programs, all from the same value; and what an edit changes in a file.
 
 pub mod expiring;
 pub mod explain;
 pub mod github;
 pub mod markdown;
+mod patch;
 pub mod text;
+
+pub use patch::patch;
 
 use serde_json::Value;
 
