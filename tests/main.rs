@@ -8,10 +8,13 @@
 
 mod asking;
 mod bad_input;
+mod editing;
+mod edits;
 mod expiry;
 mod faults;
 mod first_use;
 mod fuzz;
+mod guest_files;
 mod harness;
 mod importing;
 mod inside;

@@ -16,7 +16,8 @@ use crate::failure::Failure;
 use crate::importing::ImportArgs;
 use crate::output::print;
 use crate::{
-    applying, doctoring, explaining, importing, observing, planning, sandbox, showing, validating,
+    applying, doctoring, editing, explaining, importing, observing, planning, sandbox, showing,
+    validating,
 };
 
 /// Keeps the external guests of a Microsoft Entra ID tenant as YAML in git.
@@ -124,6 +125,23 @@ enum Command {
         /// The file to write; without it, stdout.
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
+    },
+    /// Give declared guests more time: sets `expires` in the files, and changes nothing else there.
+    Renew(RenewArgs),
+    /// Take guests out of the files. The next apply ends their access.
+    Remove {
+        #[command(flatten)]
+        guests: Named,
+        #[command(flatten)]
+        editing: Editing,
+    },
+    /// Take guests out of the files whose off-boarding is complete, and mark those who left.
+    Tidy {
+        /// Go by a saved snapshot, without credentials.
+        #[arg(long, value_name = "FILE")]
+        observed: Option<PathBuf>,
+        #[command(flatten)]
+        editing: Editing,
     },
     /// The embedded tenant.
     #[command(subcommand)]
@@ -243,6 +261,34 @@ pub(crate) struct ApplyArgs {
     pub(crate) settle: u64,
 }
 
+/// Guests that are declared.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Named {
+    /// Their addresses.
+    #[arg(value_name = "MAIL", required = true)]
+    pub(crate) mails: Vec<String>,
+}
+
+/// What every command takes that edits the files.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Editing {
+    /// Print what would change, and write nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// `renew`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct RenewArgs {
+    #[command(flatten)]
+    pub(crate) guests: Named,
+    /// The last day: a day, an instant (RFC 3339), or +180d, counted from today.
+    #[arg(long, value_name = "DATE", allow_hyphen_values = true)]
+    pub(crate) until: String,
+    #[command(flatten)]
+    pub(crate) editing: Editing,
+}
+
 /// `sandbox`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum SandboxCommand {
@@ -314,6 +360,11 @@ fn start(cli: &Cli) -> Result<Exit, Failure> {
         Command::Schema { files } => schema(*files),
         Command::Observe { out } => {
             runtime.block_on(observing::observe(common, out.as_deref(), now))
+        }
+        Command::Renew(args) => editing::renew(common, args, now),
+        Command::Remove { guests, editing } => editing::remove(common, guests, *editing, now),
+        Command::Tidy { observed, editing } => {
+            runtime.block_on(editing::tidy(common, observed.as_deref(), *editing, now))
         }
         Command::Sandbox(SandboxCommand::Serve(args)) => {
             runtime.block_on(sandbox::serve(common, args))

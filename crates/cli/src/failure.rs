@@ -13,6 +13,9 @@ pub(crate) enum Failure {
     /// The files are not right.
     #[error("{} in the files; nothing was planned", mistakes(.0.len()))]
     Mistakes(Vec<Mistake>, Vec<Source>),
+    /// The files would not be right any more.
+    #[error("{} in the edited files; nothing was written", mistakes(.0.len()))]
+    Edited(Vec<Mistake>, Vec<Source>),
     /// Graph, or the way there.
     #[error("{0}")]
     Tenant(#[from] guestlist_tenant::Error),
@@ -68,7 +71,7 @@ impl Failure {
 
     /// Prints the failure on stderr.
     pub(crate) fn print(&self, color: bool) {
-        if let Self::Mistakes(mistakes, sources) = self {
+        if let Self::Mistakes(mistakes, sources) | Self::Edited(mistakes, sources) = self {
             for mistake in mistakes.iter().take(SHOWN) {
                 tell(&format!("{}\n", mistake.show(sources, color)));
             }

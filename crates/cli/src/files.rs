@@ -64,6 +64,11 @@ impl Files {
         tenant(&self.sources)
     }
 
+    /// Returns the text of the files that could be read.
+    pub(crate) fn sources(&self) -> &[Source] {
+        &self.sources
+    }
+
     /// Understands the files as of `now`.
     pub(crate) fn config(mut self, now: Timestamp) -> Result<Config, Failure> {
         match load(&self.sources, now) {

@@ -28,27 +28,14 @@ pub(crate) async fn plan(
     args: &PlanArgs,
     now: Timestamp,
 ) -> Result<Exit, Failure> {
-    let (config, snapshot) = match &args.observed {
-        Some(path) => saved(common, path, now)?,
-        None => {
-            let (config, connection) = ready(common, now).await?;
-            let snapshot = guestlist_tenant::observe(&connection.client, &config, now).await?;
-            (config, snapshot)
-        }
-    };
+    let observed = args.observed.as_deref();
+    let (config, snapshot) = observe(common, observed, now).await?;
     let at = args
         .at
         .as_deref()
         .map_or(Ok(now), |when| instant(when, &config, now))?;
     let request = args.choice.request();
-    let (plan, _) = match &args.observed {
-        Some(path) => {
-            agree(&config, &snapshot, &request)?;
-            plan_saved(&config, &snapshot, at, &request, &header(common, now))
-                .map_err(|open| uncovered(path, &open))?
-        }
-        None => make(common, &config, &snapshot, at, now, &request)?,
-    };
+    let plan = made(common, observed, &config, &snapshot, at, now, &request)?;
     if let Some(path) = &args.out {
         keep::write(path, &render::json(&plan))?;
     }
@@ -64,6 +51,32 @@ pub(crate) async fn plan(
     // The process ends here; taking a large tenant apart piece by piece would only take time.
     std::mem::forget((config, snapshot, plan));
     Ok(exit)
+}
+
+/// Reads the files, and the tenant or a saved snapshot of it.
+async fn observe(
+    common: &Common,
+    observed: Option<&Path>,
+    now: Timestamp,
+) -> Result<(Config, Snapshot), Failure> {
+    if let Some(path) = observed {
+        return saved(common, path, now);
+    }
+    let (config, connection) = ready(common, now).await?;
+    let snapshot = guestlist_tenant::observe(&connection.client, &config, now).await?;
+    Ok((config, snapshot))
+}
+
+/// Plans as of when the tenant was read, for commands that only want to know how it stands.
+pub(crate) async fn standing(
+    common: &Common,
+    observed: Option<&Path>,
+    now: Timestamp,
+) -> Result<(Config, Snapshot, Plan), Failure> {
+    let (config, snapshot) = observe(common, observed, now).await?;
+    let (at, request) = (now.min(snapshot.taken), Request::default());
+    let plan = made(common, observed, &config, &snapshot, at, now, &request)?;
+    Ok((config, snapshot, plan))
 }
 
 /// Reads the files and a saved snapshot side by side: both may be large.
@@ -104,6 +117,26 @@ pub(crate) fn make(
     agree(config, snapshot, request)?;
     let header = header(common, now);
     Ok(decide(config, snapshot, at, request, &header))
+}
+
+/// Plans against what was just read, or against a saved snapshot, which must answer all that the
+/// files ask.
+fn made(
+    common: &Common,
+    observed: Option<&Path>,
+    config: &Config,
+    snapshot: &Snapshot,
+    at: Timestamp,
+    now: Timestamp,
+    request: &Request,
+) -> Result<Plan, Failure> {
+    let Some(path) = observed else {
+        return Ok(make(common, config, snapshot, at, now, request)?.0);
+    };
+    agree(config, snapshot, request)?;
+    let made = plan_saved(config, snapshot, at, request, &header(common, now));
+    made.map(|(plan, _)| plan)
+        .map_err(|open| uncovered(path, &open))
 }
 
 /// Refuses to plan for another tenant, or for a guest that is unknown.
