@@ -54,11 +54,6 @@ impl Files {
         files
     }
 
-    /// Returns the text of each file.
-    pub(crate) fn sources(&self) -> &[Source] {
-        &self.sources
-    }
-
     /// Returns which tenant the files are for, if that can be told without understanding them all.
     pub(crate) fn tenant(&self) -> Option<Tenant> {
         tenant(&self.sources)
