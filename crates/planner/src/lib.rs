@@ -22,6 +22,7 @@ mod parallel;
 pub mod plan;
 pub mod policy;
 pub mod render;
+pub mod report;
 pub mod request;
 pub mod revise;
 pub mod safe;

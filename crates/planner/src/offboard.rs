@@ -87,6 +87,16 @@ pub(crate) fn due(
     }
 }
 
+/// Returns the rung that comes first after a day that is still ahead. Nobody is deleted who was not
+/// disabled before.
+pub(crate) fn first(ladder: Ladder, over: Timestamp, zone: &TimeZone) -> Option<(Rung, Timestamp)> {
+    let rungs = [(Rung::Disable, ladder.disable), (Rung::Strip, ladder.strip)];
+    let (rung, days) = rungs
+        .into_iter()
+        .find_map(|(rung, days)| Some((rung, days?)))?;
+    Some((rung, days_after(over, days, zone)))
+}
+
 fn coming(rungs: [(Rung, Option<Timestamp>); 2], now: Timestamp) -> Option<(Rung, Timestamp)> {
     rungs
         .into_iter()

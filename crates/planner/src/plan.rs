@@ -225,7 +225,8 @@ pub fn plan(
     header: &Header,
 ) -> (Plan, Ids) {
     let matching = Matching::new(observed, &config.desired, &config.policy);
-    decide(config, observed, &matching, now, request, header)
+    let (plan, aim) = decide(config, observed, &matching, now, request, header);
+    (plan, aim.ids)
 }
 
 /// Plans against a saved snapshot. One that does not answer all that these files ask is refused with
@@ -243,23 +244,25 @@ pub fn plan_saved(
         || decide(config, observed, &matching, now, request, header),
     );
     if open.is_empty() {
-        Ok(decided)
+        let (plan, aim) = decided;
+        Ok((plan, aim.ids))
     } else {
         Err(open)
     }
 }
 
-fn decide(
+/// Decides. Returns also what was aimed at, for whoever has more to ask.
+pub(crate) fn decide(
     config: &Config,
     observed: &Snapshot,
     matching: &Matching<'_>,
     now: Timestamp,
     request: &Request,
     header: &Header,
-) -> (Plan, Ids) {
+) -> (Plan, Aim) {
     let mut aim = aim(config, observed, matching, now, request);
     let mut steps = steps(&mut aim);
-    let mut findings = aim.findings;
+    let mut findings = std::mem::take(&mut aim.findings);
     if let Some(only) = &request.only {
         restrict(&mut steps, &mut findings, &crate::domain::normal(only));
     }
@@ -316,7 +319,7 @@ fn decide(
         digest: String::new(),
     };
     plan.recount();
-    (plan, aim.ids)
+    (plan, aim)
 }
 
 /// How far a plan looks ahead.

@@ -362,6 +362,22 @@ impl Snapshot {
         own(&user.label()) || (!user.is_external() && own(&user.user_principal_name))
     }
 
+    /// Returns why nobody vouches for a guest, if that is so and known.
+    pub(crate) fn unvouched(&self, user: &User) -> Option<&'static str> {
+        let sponsors = user.sponsors.as_ref()?;
+        let gone = |id: &String| {
+            let sponsor = self.users.get(id);
+            sponsor.is_some_and(|sponsor| sponsor.account_enabled == Some(false))
+        };
+        match sponsors.as_slice() {
+            [] => Some("has no sponsor"),
+            all => all
+                .iter()
+                .all(gone)
+                .then_some("every sponsor's account is disabled"),
+        }
+    }
+
     /// Returns the tenant's name and id, for people.
     pub fn tenant_label(&self) -> String {
         let id = self.tenant_id.as_deref().unwrap_or("unknown");

@@ -3,6 +3,7 @@
 
 use jiff::Timestamp;
 
+use super::consent::given_up;
 use super::declared::{over, taken_over, wanted};
 use super::{Aim, Present, World};
 use crate::address::Address;
@@ -65,7 +66,8 @@ impl Aim {
             }
         };
         let by_us = deleted_by_us(world, user, &stamp);
-        if !by_us && self.never_redeemed(world, user, &stamp) {
+        let given_up = given_up(world, user, &stamp).is_some_and(|at| at <= world.now);
+        if !by_us && given_up {
             let text = "is deleted and never redeemed the invitation: not brought back (lifecycle.pending.delete)";
             self.warn("never-redeemed", &address, text)
                 .hint("remove the entry")

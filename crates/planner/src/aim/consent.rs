@@ -11,6 +11,7 @@ use crate::diff::Gone;
 use crate::kinds::guest::user::User;
 use crate::kinds::guest::written::Declared;
 use crate::kinds::{Action, Kind, Object};
+use crate::offboard::Rung;
 use crate::plan::{Because, Count};
 use crate::stamp::{Mark, Stamp};
 use crate::time::{Days, Until, days_after, first_instant};
@@ -158,7 +159,8 @@ impl Aim {
             user,
             kept,
         } = who;
-        if kept.is_none() && is_ours(world, user) && self.never_redeemed(world, user, &stamp) {
+        let goes = given_up(world, user, &stamp).filter(|_| kept.is_none() && is_ours(world, user));
+        if goes.is_some_and(|at| at <= world.now) {
             let because =
                 Because::rule("the invitation was never redeemed (lifecycle.pending.delete)");
             let address = Address::guest(&declared.key);
@@ -172,33 +174,11 @@ impl Aim {
                 },
             );
         } else {
+            if let Some(at) = goes {
+                self.foresee(&declared.key, at, Rung::Delete.done());
+            }
             self.remind(who, stamp);
         }
-    }
-
-    /// Returns whether an invitation has waited so long that the account goes. That counts from
-    /// when we took the guest on, if that came later; and whom the rules remind first has had the
-    /// time from then on.
-    pub(super) fn never_redeemed(&self, world: World<'_>, user: &User, stamp: &Stamp) -> bool {
-        let rules = world.policy.lifecycle.pending;
-        let (Some(delete), Some(sent)) = (rules.delete, sent(user)) else {
-            return false;
-        };
-        if stamp.is_marked_now(Mark::Pending) {
-            return false;
-        }
-        let since = stamp
-            .instant(Mark::Pending, world.now)
-            .map_or(sent, |seen| seen.max(sent));
-        let reached =
-            |from: Timestamp, days: Days| days_after(from, days, world.zone()) <= world.now;
-        let reminded = rules.remind.is_none_or(|remind| {
-            let grace = Days(delete.0.saturating_sub(remind.0));
-            stamp
-                .instant(Mark::Reminded, world.now)
-                .is_some_and(|at| reached(at, grace))
-        });
-        reached(since, delete) && reminded
     }
 
     /// Sends the invitation once more, where that is due and was not done; else says that it waits.
@@ -210,15 +190,22 @@ impl Aim {
             kept,
         } = who;
         let Some(sent) = sent(user) else { return };
+        if declared.blocked == Some(true) {
+            return;
+        }
         let rule = world.policy.lifecycle.pending.remind;
-        if days_after(sent, rule.unwrap_or(PENDING_WARN), world.zone()) > world.now
-            || declared.blocked == Some(true)
-        {
+        let reminds =
+            rule.is_some() && stamp.mark(Mark::Reminded).is_none() && declared.invitation.send;
+        let due = days_after(sent, rule.unwrap_or(PENDING_WARN), world.zone());
+        if due > world.now {
+            if reminds && kept.is_none() {
+                self.foresee(&declared.key, due, "reminded");
+            }
             return;
         }
         let on = sent.to_zoned(world.zone().clone()).date();
         let address = Address::guest(&declared.key);
-        if rule.is_none() || stamp.mark(Mark::Reminded).is_some() || !declared.invitation.send {
+        if !reminds {
             let text = format!("was invited {on} and has not redeemed the invitation");
             self.info("pending", &address, text).at(&declared.origin);
             return;
@@ -249,6 +236,27 @@ pub(super) fn was_asked(user: &User, stamp: &Stamp, now: Timestamp) -> bool {
     };
     let since = |instant: Option<Timestamp>| instant.is_some_and(|instant| instant >= marked);
     since(sent(user)) && since(user.sessions_valid_from)
+}
+
+/// Returns when an account goes that waits for its invitation to be redeemed, as far as that is known.
+/// It counts from when we took the guest on, if that came later; and whom the rules remind first has
+/// the time from then on.
+pub(super) fn given_up(world: World<'_>, user: &User, stamp: &Stamp) -> Option<Timestamp> {
+    let rules = world.policy.lifecycle.pending;
+    let (delete, sent) = (rules.delete?, sent(user)?);
+    if stamp.is_marked_now(Mark::Pending) {
+        return None;
+    }
+    let since = stamp
+        .instant(Mark::Pending, world.now)
+        .map_or(sent, |seen| seen.max(sent));
+    let waited = days_after(since, delete, world.zone());
+    let Some(remind) = rules.remind else {
+        return Some(waited);
+    };
+    let grace = Days(delete.0.saturating_sub(remind.0));
+    let reminded = stamp.instant(Mark::Reminded, world.now)?;
+    Some(waited.max(days_after(reminded, grace, world.zone())))
 }
 
 /// Returns when the invitation that waits was sent.

@@ -70,7 +70,7 @@ impl Aim {
             kept: kept.as_ref(),
         };
         self.keep(who, stamp);
-        self.expiring(world, declared);
+        self.expiring(world, declared, kept.as_ref());
         if adopting {
             self.info(
                 "adopted",
@@ -239,24 +239,14 @@ impl Aim {
             user,
             ..
         } = who;
-        let sponsors = user.sponsors.as_ref()?;
-        let gone = |id: &String| {
-            world
-                .user(id)
-                .is_some_and(|sponsor| sponsor.account_enabled == Some(false))
-        };
+        let text = world.snapshot.unvouched(user)?;
         let waiting = declared
             .sponsors
             .as_ref()
             .is_some_and(|names| names.iter().any(|name| self.vouches(world, name)));
-        if !sponsors.iter().all(gone) || waiting {
+        if waiting {
             return None;
         }
-        let text = if sponsors.is_empty() {
-            "has no sponsor"
-        } else {
-            "every sponsor's account is disabled"
-        };
         self.warn("orphaned", &Address::guest(&declared.key), text)
             .at(&declared.origin);
         (world.policy.lifecycle.orphaned == Orphaned::Disable)
@@ -303,6 +293,7 @@ impl Aim {
                 grant,
                 strip: None,
                 stranger: false,
+                next: None,
             },
         );
     }

@@ -11,7 +11,7 @@ use crate::kinds::guest::Guest;
 use crate::kinds::guest::user::User;
 use crate::kinds::guest::written::Declared;
 use crate::kinds::{Action, Kind, Object};
-use crate::offboard::{Rung, due};
+use crate::offboard::{Rung, due, first};
 use crate::plan::{Because, Count};
 use crate::policy::Ladder;
 use crate::stamp::{Mark, Stamp};
@@ -36,11 +36,15 @@ pub(super) struct Leaving<'a> {
 
 impl Aim {
     /// Says that a guest's end is near.
-    pub(super) fn expiring(&mut self, world: World<'_>, declared: &Declared) {
+    pub(super) fn expiring(&mut self, world: World<'_>, declared: &Declared, kept: Option<&Kept>) {
         let Some(expires) = declared.expires else {
             return;
         };
         let end = expires.end(world.zone());
+        let ladder = world.policy.lifecycle.expired;
+        if let Some((rung, at)) = first(ladder, end, world.zone()).filter(|_| kept.is_none()) {
+            self.foresee(&declared.key, at, rung.done());
+        }
         let warn = world.policy.lifecycle.expiring.warn;
         if end <= days_after(world.now, warn, world.zone()) {
             let text = format!("access ends {}", show(end, world.zone()));
@@ -154,6 +158,7 @@ impl Aim {
         next: Option<(Rung, Timestamp)>,
     ) {
         let Some((rung, at)) = next else { return };
+        self.foresee(leaving.key, at, rung.done());
         let code = match rung {
             Rung::Delete => "deletion-coming",
             _ => "offboarding",

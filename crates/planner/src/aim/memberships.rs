@@ -124,7 +124,7 @@ impl Aim {
     }
 
     /// Returns the key under which an undeclared guest's id is bound.
-    fn bound_key(&self, user: &User) -> String {
+    pub(crate) fn bound_key(&self, user: &User) -> String {
         let label = user.label();
         if self.ids.get(&Address::guest(&label)) == Some(&user.id) {
             label

@@ -81,6 +81,8 @@ struct Fate {
     strip: Option<Gone>,
     /// Whether nobody ever declared the guest: an exact group is then exact at once.
     stranger: bool,
+    /// When what happens to the guest if nobody does anything.
+    next: Option<(Timestamp, &'static str)>,
 }
 
 /// Everything that decisions are made from.
@@ -235,6 +237,25 @@ impl Aim {
             self.keys.insert(id.clone(), key.to_owned());
         }
         self.fates.insert(key.to_owned(), fate);
+    }
+
+    /// Records what will happen to a guest, and when; what comes first counts.
+    fn foresee(&mut self, key: &str, at: Timestamp, what: &'static str) {
+        if let Some(fate) = self.fates.get_mut(key)
+            && fate.next.is_none_or(|next| (at, what) < next)
+        {
+            fate.next = Some((at, what));
+        }
+    }
+
+    /// Returns whether anything is decided about a guest: nothing is where an error blocks it.
+    pub(crate) fn decides(&self, key: &str) -> bool {
+        self.fates.contains_key(key)
+    }
+
+    /// Returns what happens to a guest if nobody does anything, and when.
+    pub(crate) fn next(&self, key: &str) -> Option<(Timestamp, &'static str)> {
+        self.fates.get(key)?.next
     }
 
     fn note(&mut self, address: &Address, text: impl Into<String>) {

@@ -125,6 +125,7 @@ impl Aim {
                 grant: false,
                 strip: None,
                 stranger,
+                next: None,
             },
         );
         if ladder.disable.is_none() {

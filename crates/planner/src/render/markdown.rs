@@ -271,10 +271,10 @@ impl<'a> Page<'a> {
     }
 
     fn properties(&self, step: &Step) -> String {
-        let fields = text::fields(step);
+        let fields = super::fields(step);
         let names: Vec<_> = fields
             .iter()
-            .map(|field| self.cells.code(&field.name))
+            .map(|(name, _)| self.cells.code(name))
             .collect();
         names.join(", ")
     }

@@ -3,6 +3,7 @@
 pub mod expiring;
 pub mod explain;
 pub mod github;
+pub mod html;
 pub mod markdown;
 mod patch;
 pub mod text;
@@ -70,6 +71,27 @@ fn deed(change: &Change<Object>) -> Option<&'static str> {
     }
 }
 
+/// Returns what a step does, in a word or two.
+pub(crate) fn verb(change: &Change<Object>) -> &'static str {
+    if let Some(deed) = deed(change) {
+        return deed;
+    }
+    match change {
+        Change::Create { .. } => "create",
+        Change::Delete { .. } => "delete",
+        Change::Update {
+            before: Object::Guest(before),
+            after: Object::Guest(after),
+        } => match (before.account_enabled, after.account_enabled) {
+            (Some(true), Some(false)) => "disable",
+            (Some(false), Some(true)) => "enable",
+            _ if before.stamp.is_none() => "take on",
+            _ => "update",
+        },
+        _ => "update",
+    }
+}
+
 /// Returns what a step is called: the object, and what happens to it where that is not plain.
 pub fn title(step: &Step) -> String {
     let object = printable(&step.address.to_string());
@@ -84,6 +106,39 @@ pub(crate) fn reason(because: &Because) -> String {
         Some(origin) => format!("{text} ({})", printable(&origin.to_string())),
         None => text,
     }
+}
+
+/// Properties that a step does not show: they say what its title says, or nothing to people.
+const HIDDEN: [&str; 7] = [
+    "guest",
+    "group",
+    "sponsor",
+    "invitation",
+    "mark",
+    "clears",
+    "externalUserState",
+];
+
+/// Returns the properties that a step changes, and from what to what.
+fn fields(step: &Step) -> Vec<(String, String)> {
+    // An edge has no properties.
+    if step.change.object().refs().len() >= 2 {
+        return Vec::new();
+    }
+    let creates = matches!(step.change, Change::Create { .. });
+    let side = |side: &Option<Value>| side.as_ref().map_or_else(|| "nothing".to_owned(), value);
+    let fields = step.change.fields().into_iter();
+    let shown = fields.filter(|field| !HIDDEN.contains(&field.name.as_str()));
+    shown
+        .map(|field| {
+            let change = if creates {
+                side(&field.to)
+            } else {
+                format!("{} → {}", side(&field.from), side(&field.to))
+            };
+            (printable(&field.name), change)
+        })
+        .collect()
 }
 
 /// Returns a value as people read it.

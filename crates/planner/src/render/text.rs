@@ -5,9 +5,8 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 use jiff::tz::TimeZone;
 
-use super::{reason, sign, title, value};
+use super::{fields, reason, sign, title};
 use crate::finding::{Finding, Severity};
-use crate::kinds::{Change, Field};
 use crate::limits::Exceeded;
 use crate::plan::{Plan, Step};
 use crate::safe::printable;
@@ -90,45 +89,16 @@ pub(super) fn step(out: &mut String, step: &Step, paint: &Paint) -> std::fmt::Re
         "",
         paint.dim(&reason(&step.because))
     )?;
-    let creates = matches!(step.change, Change::Create { .. });
     let fields = fields(step);
-    let width = fields
-        .iter()
-        .map(|field| field.name.len())
-        .max()
-        .unwrap_or_default();
-    for field in fields {
-        let side = |side: &Option<serde_json::Value>| {
-            side.as_ref().map_or_else(|| "nothing".to_owned(), value)
-        };
-        let change = if creates {
-            side(&field.to)
-        } else {
-            format!("{} → {}", side(&field.from), side(&field.to))
-        };
-        writeln!(out, "    {:width$}  {change}", printable(&field.name))?;
+    let width = fields.iter().map(|(name, _)| name.len()).max();
+    let width = width.unwrap_or_default();
+    for (name, change) in fields {
+        writeln!(out, "    {name:width$}  {change}")?;
     }
     for note in &step.notes {
         writeln!(out, "    {}", printable(note))?;
     }
     Ok(())
-}
-
-/// Returns the properties of a step that people are shown.
-pub(super) fn fields(step: &Step) -> Vec<Field> {
-    let hidden = [
-        "guest",
-        "group",
-        "sponsor",
-        "invitation",
-        "mark",
-        "clears",
-        "externalUserState",
-    ];
-    let is_edge = step.change.object().refs().len() > 1;
-    let mut fields = step.change.fields();
-    fields.retain(|field| !is_edge && !hidden.contains(&field.name.as_str()));
-    fields
 }
 
 fn findings(out: &mut String, findings: &[Finding], paint: &Paint) -> std::fmt::Result {
@@ -190,22 +160,26 @@ fn finding(out: &mut String, finding: &Finding, paint: &Paint) -> std::fmt::Resu
     Ok(())
 }
 
+/// Returns what a limit refuses.
+fn exceeded(limit: &Exceeded) -> String {
+    let people = if limit.found == 1 { "guest" } else { "guests" };
+    let fate = if limit.rule.contains("expiries") {
+        "whose day has come"
+    } else {
+        "who would lose something"
+    };
+    format!(
+        "{} {people} {fate}, {} allows {}",
+        limit.found,
+        printable(&limit.rule),
+        limit.allowed
+    )
+}
+
 fn limits(out: &mut String, limits: &[Exceeded], paint: &Paint) -> std::fmt::Result {
     for limit in limits {
-        let people = if limit.found == 1 { "guest" } else { "guests" };
-        let fate = if limit.rule.contains("expiries") {
-            "whose day has come"
-        } else {
-            "who would lose something"
-        };
-        writeln!(
-            out,
-            "\n{}: {} {people} {fate}, {} allows {}",
-            paint.severity_text("refused", AnsiColor::Red),
-            limit.found,
-            printable(&limit.rule),
-            limit.allowed
-        )?;
+        let refused = paint.severity_text("refused", AnsiColor::Red);
+        writeln!(out, "\n{refused}: {}", exceeded(limit))?;
         writeln!(
             out,
             "  hint: if that is meant, run with {}",

@@ -6,6 +6,7 @@
 )]
 
 mod markdown;
+mod report;
 mod safety;
 mod tenant;
 
