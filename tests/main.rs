@@ -8,6 +8,8 @@
 
 mod asking;
 mod bad_input;
+#[cfg(unix)]
+mod browser;
 mod editing;
 mod edits;
 mod expiry;
@@ -26,6 +28,8 @@ mod promises;
 mod properties;
 mod quota;
 mod random;
+#[cfg(unix)]
+mod report;
 mod reviewing;
 mod scale;
 mod scenario;

@@ -16,8 +16,8 @@ use crate::failure::Failure;
 use crate::importing::ImportArgs;
 use crate::output::print;
 use crate::{
-    applying, doctoring, editing, explaining, importing, observing, planning, sandbox, showing,
-    validating,
+    applying, doctoring, editing, explaining, importing, observing, planning, reporting, sandbox,
+    showing, validating,
 };
 
 /// Keeps the external guests of a Microsoft Entra ID tenant as YAML in git.
@@ -120,6 +120,8 @@ enum Command {
         #[arg(value_enum)]
         files: Folder,
     },
+    /// Write a page: who is in, who vouches, which access until when. It is personal data.
+    Report(ReportArgs),
     /// Save what the tenant has, for `plan --observed`. It is personal data.
     Observe {
         /// The file to write; without it, stdout.
@@ -246,6 +248,20 @@ pub(crate) struct PlanArgs {
     pub(crate) detailed_exitcode: bool,
 }
 
+/// `report`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ReportArgs {
+    /// Report as of another day: an instant (RFC 3339), a day, or +30d.
+    #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
+    pub(crate) at: Option<String>,
+    /// Report on a saved snapshot, without credentials.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) observed: Option<PathBuf>,
+    /// The file to write; without it, stdout.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
 /// `apply`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct ApplyArgs {
@@ -358,6 +374,7 @@ fn start(cli: &Cli) -> Result<Exit, Failure> {
         Command::Expiring(args) => explaining::expiring(common, args, now),
         Command::Doctor => runtime.block_on(doctoring::doctor(common, now)),
         Command::Schema { files } => schema(*files),
+        Command::Report(args) => runtime.block_on(reporting::report(common, args, now)),
         Command::Observe { out } => {
             runtime.block_on(observing::observe(common, out.as_deref(), now))
         }

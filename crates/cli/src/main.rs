@@ -19,6 +19,7 @@ mod observing;
 mod output;
 mod planning;
 mod progress;
+mod reporting;
 mod rewrite;
 mod sandbox;
 mod showing;

@@ -29,11 +29,8 @@ pub(crate) async fn plan(
     now: Timestamp,
 ) -> Result<Exit, Failure> {
     let observed = args.observed.as_deref();
-    let (config, snapshot) = observe(common, observed, now).await?;
-    let at = args
-        .at
-        .as_deref()
-        .map_or(Ok(now), |when| instant(when, &config, now))?;
+    let (config, snapshot) = read(common, observed, now).await?;
+    let at = at(args.at.as_deref(), &config, now)?;
     let request = args.choice.request();
     let plan = made(common, observed, &config, &snapshot, at, now, &request)?;
     if let Some(path) = &args.out {
@@ -54,7 +51,7 @@ pub(crate) async fn plan(
 }
 
 /// Reads the files, and the tenant or a saved snapshot of it.
-async fn observe(
+pub(crate) async fn read(
     common: &Common,
     observed: Option<&Path>,
     now: Timestamp,
@@ -73,7 +70,7 @@ pub(crate) async fn standing(
     observed: Option<&Path>,
     now: Timestamp,
 ) -> Result<(Config, Snapshot, Plan), Failure> {
-    let (config, snapshot) = observe(common, observed, now).await?;
+    let (config, snapshot) = read(common, observed, now).await?;
     let (at, request) = (now.min(snapshot.taken), Request::default());
     let plan = made(common, observed, &config, &snapshot, at, now, &request)?;
     Ok((config, snapshot, plan))
@@ -94,7 +91,7 @@ pub(crate) fn saved(
 }
 
 /// Says that a saved snapshot does not answer all that these files ask.
-fn uncovered(path: &Path, open: &[Read]) -> Failure {
+pub(crate) fn uncovered(path: &Path, open: &[Read]) -> Failure {
     let first = open.first().map_or("", |read| &read.path);
     Failure::plain(
         format!(
@@ -148,7 +145,7 @@ fn agree(config: &Config, snapshot: &Snapshot, request: &Request) -> Result<(), 
     }
 }
 
-fn header(common: &Common, now: Timestamp) -> Header {
+pub(crate) fn header(common: &Common, now: Timestamp) -> Header {
     Header {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         commit: commit(&common.dir),
@@ -197,8 +194,13 @@ pub(crate) fn shown(common: &Common, plan: &Plan, format: Format, mask: bool) ->
     }
 }
 
-/// Reads `--at`: an instant, a day, or a number of days from now.
-fn instant(when: &str, config: &Config, now: Timestamp) -> Result<Timestamp, Failure> {
+/// Reads `--at`: an instant, a day, or a number of days from now. Without it, now.
+pub(crate) fn at(
+    when: Option<&str>,
+    config: &Config,
+    now: Timestamp,
+) -> Result<Timestamp, Failure> {
+    let Some(when) = when else { return Ok(now) };
     let zone = &config.policy.tenant.time_zone;
     if let Some(days) = when.strip_prefix('+') {
         let days: Days = days.parse().map_err(|_| unreadable(when))?;
