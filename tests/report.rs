@@ -55,10 +55,20 @@ fn promise_10_hostile_names_stay_text_in_a_browser() {
     );
     let repository = Repository::new(&[("guests/a.yaml", &guests), ("policies/a.yaml", REAL)]);
     let page = repository.path().join("report.html");
+    let plan = repository.path().join("plan.html");
     let out = ["report", "--out", page.to_str().unwrap()];
     tenant.run(&repository, &out).ends(0);
+    repository.write(
+        "plan.html",
+        tenant
+            .run(&repository, &["plan", "--format", "html"])
+            .ends(0)
+            .stdout,
+    );
     assert_eq!(page.metadata().unwrap().permissions().mode() & 0o777, 0o600);
-    harmless(&page);
+    for page in [&page, &plan] {
+        harmless(page);
+    }
     let mut browser = Browser::open(&page);
     let name = "document.querySelector('#guests tbody td').textContent";
     assert_eq!(browser.ask(name), SHOWN);

@@ -159,6 +159,8 @@ pub(crate) enum Format {
     Json,
     /// For a pull request.
     Markdown,
+    /// For a browser: one page that loads nothing.
+    Html,
     /// Annotations beside the lines of a pull request on GitHub.
     Github,
 }

@@ -191,6 +191,7 @@ pub(crate) fn shown(common: &Common, plan: &Plan, format: Format, mask: bool) ->
         Format::Github => render::github::plan(plan),
         Format::Text => render::text::plan(plan, common.color(std::io::stdout().is_terminal())),
         Format::Json => render::json(plan),
+        Format::Html => render::html::plan(plan),
     }
 }
 

@@ -161,7 +161,7 @@ fn finding(out: &mut String, finding: &Finding, paint: &Paint) -> std::fmt::Resu
 }
 
 /// Returns what a limit refuses.
-fn exceeded(limit: &Exceeded) -> String {
+pub(super) fn exceeded(limit: &Exceeded) -> String {
     let people = if limit.found == 1 { "guest" } else { "guests" };
     let fate = if limit.rule.contains("expiries") {
         "whose day has come"

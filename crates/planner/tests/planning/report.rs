@@ -94,28 +94,42 @@ fn a_page_is_what_we_wrote_and_the_rest_is_text() {
 }
 
 #[test]
+fn a_plan_is_a_page_too_and_begins_with_what_is_taken() {
+    let plan = &reported().plan;
+    let page = html::plan(plan);
+    insta::assert_snapshot!(bones(&page));
+    assert!(page.find("eve@contoso.example") < page.find("ada@contoso.example"));
+}
+
+#[test]
 fn promise_10_a_page_runs_and_loads_nothing_that_came_in_as_text() {
     let mut plan = reported().plan;
     plan.tenant_name = Some(HOSTILE.to_owned());
     plan.findings[0].hint = Some(HOSTILE.to_owned());
-    let page = html::report(&Report { plan, ..reported() });
-
-    assert!(!page.contains("<img") && !page.contains("<b>") && !page.contains("<!--"));
-    assert!(
-        !page.contains("::") && !page.contains("##"),
-        "no order to a runner"
-    );
-    assert!(!page.contains(['\u{202e}', '\u{200b}', '\u{2028}']));
-    assert!(
-        !page.contains("http://") && !page.contains("https://"),
-        "nothing to load"
-    );
-    let scripts = page.matches("<script").count();
-    let data = page.matches("<script type=\"application/json\">").count();
-    assert_eq!(
-        (scripts, scripts),
-        (data + 1, page.matches("</script>").count())
-    );
+    for page in [
+        html::report(&Report {
+            plan: plan.clone(),
+            ..reported()
+        }),
+        html::plan(&plan),
+    ] {
+        assert!(!page.contains("<img") && !page.contains("<b>") && !page.contains("<!--"));
+        assert!(
+            !page.contains("::") && !page.contains("##"),
+            "no order to a runner"
+        );
+        assert!(!page.contains(['\u{202e}', '\u{200b}', '\u{2028}']));
+        assert!(
+            !page.contains("http://") && !page.contains("https://"),
+            "nothing to load"
+        );
+        let scripts = page.matches("<script").count();
+        let data = page.matches("<script type=\"application/json\">").count();
+        assert_eq!(
+            (scripts, scripts),
+            (data + 1, page.matches("</script>").count())
+        );
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Pages for a browser: one file each, which loads nothing and runs nothing but its own script.
 
 mod ahead;
+mod plan;
 mod report;
 mod table;
 mod write;
@@ -9,6 +10,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use sha2::{Digest, Sha256};
 
+pub use self::plan::plan;
 pub use self::report::report;
 use self::write::Html;
 use crate::finding::{Finding, Severity};

@@ -53,6 +53,8 @@ pub(super) enum Kind {
     List,
     /// One below the other, all shown.
     Lines,
+    /// Lines that begin with what they do: `+`, `~` or `-`.
+    Steps,
     Number,
     /// Whether, and until when.
     Mark,
@@ -184,7 +186,7 @@ impl Kind {
             Self::Code => "code",
             Self::State => "state",
             Self::List => "list",
-            Self::Lines => "lines",
+            Self::Lines | Self::Steps => "lines",
             Self::Number => "number",
             Self::Mark => "mark",
         }
@@ -202,6 +204,7 @@ fn cell(page: &mut Html, kind: Kind, cell: &Cell) {
         Cell::Text(text) => page.text(text),
         Cell::Many(items) if items.is_empty() => nothing(page),
         Cell::Many(items) if kind == Kind::List => list(page, items),
+        Cell::Many(items) if kind == Kind::Steps => items.iter().for_each(|item| step(page, item)),
         Cell::Many(items) => items.iter().for_each(|item| line(page, item)),
     }
 }
@@ -212,6 +215,14 @@ fn nothing(page: &mut Html) {
 
 fn line(page: &mut Html, text: &str) {
     page.put("<span class=\"line\">{}</span>", &[text]);
+}
+
+fn step(page: &mut Html, text: &str) {
+    let sign = text.get(..1).unwrap_or_default();
+    page.put(
+        "<span class=\"line\" data-sign=\"{}\">{}</span>",
+        &[sign, text],
+    );
 }
 
 fn list(page: &mut Html, items: &[String]) {
