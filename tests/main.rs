@@ -8,7 +8,7 @@
 
 mod asking;
 mod bad_input;
-#[cfg(unix)]
+#[cfg(all(unix, feature = "browser"))]
 mod browser;
 mod editing;
 mod edits;
@@ -28,7 +28,7 @@ mod promises;
 mod properties;
 mod quota;
 mod random;
-#[cfg(unix)]
+#[cfg(all(unix, feature = "browser"))]
 mod report;
 mod reviewing;
 mod scale;
