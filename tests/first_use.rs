@@ -129,3 +129,14 @@ fn what_is_kept_can_be_read_by_its_owner_only() {
         assert_eq!(mode, 0o600, "{}", path.display());
     }
 }
+
+#[test]
+fn shells_complete_the_command() {
+    let script = Repository::example()
+        .run(&["completions", "bash"])
+        .ends(0)
+        .stdout;
+    for word in ["complete -F _guestlist", "explain", "--allow-removals"] {
+        assert!(script.contains(word), "{word}");
+    }
+}

@@ -4,7 +4,8 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::{Shell, generate};
 use guestlist_planner::limits::Hand;
 use guestlist_planner::plan::Request;
 use jiff::Timestamp;
@@ -144,6 +145,12 @@ enum Command {
         observed: Option<PathBuf>,
         #[command(flatten)]
         editing: Editing,
+    },
+    /// Print what completes this command in a shell.
+    Completions {
+        /// Which shell.
+        #[arg(value_enum)]
+        shell: Shell,
     },
     /// The embedded tenant.
     #[command(subcommand)]
@@ -376,6 +383,7 @@ fn start(cli: &Cli) -> Result<Exit, Failure> {
         Command::Expiring(args) => explaining::expiring(common, args, now),
         Command::Doctor => runtime.block_on(doctoring::doctor(common, now)),
         Command::Schema { files } => schema(*files),
+        Command::Completions { shell } => completions(*shell),
         Command::Report(args) => runtime.block_on(reporting::report(common, args, now)),
         Command::Observe { out } => {
             runtime.block_on(observing::observe(common, out.as_deref(), now))
@@ -393,6 +401,13 @@ fn start(cli: &Cli) -> Result<Exit, Failure> {
     // A sign-in that nobody waits for any more must not hold up what there is to say.
     runtime.shutdown_background();
     exit
+}
+
+fn completions(shell: Shell) -> Result<Exit, Failure> {
+    let mut script = Vec::new();
+    generate(shell, &mut Cli::command(), "guestlist", &mut script);
+    print(&String::from_utf8_lossy(&script))?;
+    Ok(Exit::Done)
 }
 
 fn schema(files: Folder) -> Result<Exit, Failure> {
