@@ -78,15 +78,31 @@ impl Browser {
         }
         self.to.write_all(format!("{call}\0").as_bytes()).unwrap();
         loop {
-            let mut message = Vec::new();
-            self.from.read_until(0, &mut message).unwrap();
-            assert_eq!(message.pop(), Some(0), "the browser has gone away");
-            let mut message: Value = serde_json::from_slice(&message).unwrap();
+            let mut message = self.hear();
             if message["id"] == self.calls {
                 assert!(message["error"].is_null(), "{method}: {message}");
                 return message["result"].take();
             }
             self.events.push(message);
+        }
+    }
+
+    #[track_caller]
+    fn hear(&mut self) -> Value {
+        let mut message = Vec::new();
+        self.from.read_until(0, &mut message).unwrap();
+        assert_eq!(message.pop(), Some(0), "the browser has gone away");
+        serde_json::from_slice(&message).unwrap()
+    }
+
+    /// Loads the page again, whether or not it may run scripts.
+    pub(crate) fn reload(&mut self) {
+        let before = self.events.len();
+        self.call("Page.reload", json!({}));
+        let loaded = |event: &Value| event["method"] == "Page.loadEventFired";
+        while !self.events[before..].iter().any(loaded) {
+            let event = self.hear();
+            self.events.push(event);
         }
     }
 

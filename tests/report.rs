@@ -162,7 +162,7 @@ fn who_cannot_run_scripts_reads_the_first_page() {
         "Emulation.setScriptExecutionDisabled",
         json!({ "value": true }),
     );
-    browser.call("Page.reload", json!({}));
+    browser.reload();
     let document = browser
         .call("DOM.getDocument", json!({ "depth": -1 }))
         .to_string();
