@@ -34,6 +34,7 @@ mod http;
 mod invitations;
 mod links;
 mod list;
+mod mail;
 mod members;
 mod options;
 mod people;

@@ -53,6 +53,8 @@ pub(crate) const INVITE: &[&str] = &[
     "User.ReadWrite.All",
     "Directory.ReadWrite.All",
 ];
+/// Not in the source; by the page of the action.
+pub(crate) const SEND_MAIL: &[&str] = &["Mail.Send"];
 /// Not in the source: reading follows users, purging and restoring follow restore.
 pub(crate) const READ_DELETED: &[&str] = READ_USERS;
 pub(crate) const READ_DELETED_GROUPS: &[&str] = READ_GROUPS;

@@ -4,7 +4,7 @@ use crate::call::Call;
 use crate::error::{GraphError, Outcome};
 use crate::http::percent_decode;
 use crate::permissions::*;
-use crate::{deleted, directory, groups, invitations, members, roles, sponsors, users};
+use crate::{deleted, directory, groups, invitations, mail, members, roles, sponsors, users};
 
 /// One row of the table.
 pub(crate) struct Route {
@@ -39,6 +39,8 @@ const ROUTES: &[Route] = routes! {
     DELETE "/users/{id}" DELETE_USERS => deleted::delete_user;
     POST "/users/{id}/revokeSignInSessions" REVOKE => users::revoke_sessions;
     POST "/users/{id}/microsoft.graph.revokeSignInSessions" REVOKE => users::revoke_sessions;
+    POST "/users/{id}/sendMail" SEND_MAIL => mail::send;
+    POST "/users/{id}/microsoft.graph.sendMail" SEND_MAIL => mail::send;
     GET "/users/{id}/sponsors" READ_SPONSORS => sponsors::list;
     POST "/users/{id}/sponsors/$ref" WRITE_SPONSORS => sponsors::add;
     DELETE "/users/{id}/sponsors/{id}/$ref" WRITE_SPONSORS => sponsors::remove;

@@ -39,7 +39,7 @@ pub(crate) struct Tenant {
     #[serde(with = "listed")]
     pub(crate) subjects: Table,
     pub(crate) authorization_policy: Object,
-    /// What Microsoft would have mailed.
+    /// What Microsoft would have mailed, and what apps sent from mailboxes.
     pub(crate) mails: Vec<Value>,
 }
 
