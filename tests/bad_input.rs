@@ -280,12 +280,35 @@ const CASES: &[Case] = &[
             POLICY,
             (
                 "guests/a.yaml",
-                "guests: [{mail: ada@contoso.example, licenses: [POWER_BI_STANDARD], invitation: {from: a@b.example}}]\n",
+                "guests: [{mail: ada@contoso.example, licenses: [POWER_BI_STANDARD]}]\n",
             ),
         ],
+        &["`licenses` is not supported yet"],
+    ),
+    (
+        "a mailbox that is not allowed",
         &[
-            "`licenses` is not supported yet",
-            "`from` is not supported yet",
+            POLICY,
+            (
+                "guests/a.yaml",
+                "guests: [{mail: ada@contoso.example, invitation: {from: a@b.example}}]\n",
+            ),
+        ],
+        &["`a@b.example` is not in `requirements.invitation.from`"],
+    ),
+    (
+        "mails that name what is not there",
+        &[
+            POLICY,
+            (
+                "policies/b.yaml",
+                "mails: {welcome: {text: 'Hello {name}'}, expiring: {text: Soon}}\n",
+            ),
+            GUEST,
+        ],
+        &[
+            "`{name}` stands for nothing here",
+            "what can be filled in is {displayName}",
         ],
     ),
     (

@@ -36,4 +36,5 @@ mod scenario;
 mod schema;
 mod sign_in;
 mod stopped;
+mod welcome;
 mod world;

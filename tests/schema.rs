@@ -54,7 +54,7 @@ fn what_can_be_seen_to_be_wrong_is_rejected() {
         "{mail: a@b.example, sponsors: [a, b, c, d, e, f]}",
         "{mail: a@b.example, groups: [{expires: 2026-12-31}]}",
         "{mail: a@b.example, blocked: yes please}",
-        "{mail: a@b.example, invitation: {from: a@b.example}}",
+        "{mail: a@b.example, invitation: {sender: a@b.example}}",
         "{mail: a@b.example, usageLocation: FIN}",
     ] {
         assert!(

@@ -40,10 +40,14 @@ impl Effort {
     /// Returns what these steps take.
     pub(crate) fn of(steps: &[Step]) -> Self {
         let ids = as_if_known(steps);
+        let guests = steps.iter().filter(|step| step.invites());
+        let links = guests.map(|step| (step.address.clone(), String::new()));
+        let links = links.collect();
         let cx = Cx {
             ids: &ids,
             now: Timestamp::UNIX_EPOCH,
             stamp: "",
+            links: &links,
         };
         let mut joined: BTreeMap<&str, usize> = BTreeMap::new();
         let mut writes = 0;

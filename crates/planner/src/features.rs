@@ -105,6 +105,14 @@ pub fn features(config: &Config) -> Vec<Feature> {
             guests().len() > 0,
         ),
         write(
+            "mail from our own mailboxes (`invitation.from`, `mails.expiring.from`)",
+            &["Mail.Send"],
+            "whoever is invited that way is owed the welcome, and sponsors are not told; a role of Exchange \
+             instead of the permission does not show in the token",
+            guests().any(|guest| guest.invitation.is_ours())
+                || config.policy.mails.expiring.from.is_some(),
+        ),
+        write(
             "profile, stamp, sponsors, disable, enable",
             &["User.ReadWrite.All"],
             "nobody is taken on, changed or disabled",

@@ -16,6 +16,7 @@ pub mod import;
 pub mod kinds;
 pub mod limits;
 pub mod load;
+pub mod mail;
 pub mod matching;
 mod offboard;
 mod parallel;

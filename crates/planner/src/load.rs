@@ -38,7 +38,14 @@ const LATER: &[&str] = &[
 const LISTS: &[&str] = &["guests", "groups"];
 
 /// The sections that hold single values.
-const RULES: &[&str] = &["tenant", "scope", "requirements", "lifecycle", "limits"];
+const RULES: &[&str] = &[
+    "tenant",
+    "scope",
+    "requirements",
+    "lifecycle",
+    "limits",
+    "mails",
+];
 
 /// What should be, as people wrote it.
 #[derive(Clone, Debug, Default)]
@@ -50,14 +57,17 @@ pub struct Desired {
 }
 
 impl Desired {
-    /// Returns the names of everybody whom files refer to, in lower case: sponsors and owners.
+    /// Returns the names of everybody whom entries refer to, in lower case: sponsors, owners, and the
+    /// mailboxes that invitations are sent from.
     pub fn principals(&self) -> BTreeSet<String> {
         let guests = self.guests.values();
         let groups = self.groups.values();
         let sponsors = guests.filter_map(|guest| guest.sponsors.as_ref());
+        let senders = self.guests.values();
+        let senders = senders.filter_map(|guest| guest.invitation.from.as_ref());
         let owners = groups.filter_map(|group| group.owners.as_ref());
         // Few names, written many times: not sorted before each stands once.
-        let names: HashSet<_> = sponsors.chain(owners).flatten().collect();
+        let names: HashSet<_> = sponsors.chain(owners).flatten().chain(senders).collect();
         names.into_iter().map(|name| name.to_lowercase()).collect()
     }
 }
@@ -181,20 +191,6 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// Reports a part that this version does not act on yet.
-    pub fn later_at(&mut self, node: &Node, path: &[Step]) {
-        let mut part = Some(node);
-        for step in path {
-            part = part.and_then(|part| match step {
-                Step::Key(key) => part.get(key),
-                Step::Item(index) => part.items().get(*index),
-            });
-        }
-        if let (Some(_), Some(Step::Key(name))) = (part, path.last()) {
-            self.path(node, path, format!("`{name}` is not supported yet"));
-        }
-    }
-
     /// Reports keys that hold nothing: neither "leave alone" nor "none" was said.
     pub fn nothing_held(&mut self, node: &Node, may_be_null: impl Fn(&str) -> bool) {
         for (key, value) in node.entries() {
@@ -263,6 +259,7 @@ fn policy(sections: &BTreeMap<String, Node>, check: &mut Checker<'_>) -> Policy 
         requirements: rule("requirements", sections, check),
         lifecycle: rule("lifecycle", sections, check),
         limits: rule("limits", sections, check),
+        mails: rule("mails", sections, check),
     }
 }
 

@@ -22,7 +22,7 @@ use crate::snapshot::Snapshot;
 use crate::time::{Days, days_after};
 
 /// The version of the saved format. A reader refuses a newer major one; a minor one only adds.
-pub const FORMAT: &str = "1.2";
+pub const FORMAT: &str = "1.3";
 
 /// Why a step is there. A reason explains and never decides.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,7 +123,7 @@ impl Step {
         match &self.change {
             Change::Act { action, .. } => matches!(
                 action,
-                Action::Remind | Action::ResetRedemption | Action::Repoint
+                Action::Remind | Action::ResetRedemption | Action::Repoint | Action::Welcome
             ),
             _ => false,
         }

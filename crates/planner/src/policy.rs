@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 
+use crate::mail::Mails;
 use crate::time::Days;
 
 /// Every rule of a repository, with PRODUCT's defaults where nothing is written.
@@ -23,6 +24,8 @@ pub struct Policy {
     pub lifecycle: Lifecycle,
     /// How much one run may do.
     pub limits: Limits,
+    /// What we write ourselves.
+    pub mails: Mails,
 }
 
 /// `tenant:` which tenant this repository describes.

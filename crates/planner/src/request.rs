@@ -128,6 +128,11 @@ pub struct Request {
     /// A property that some tenants do not know, and the request to send instead when Graph refuses
     /// this one with a 400 that names it.
     pub instead: Option<(&'static str, Box<Request>)>,
+    /// A secret in the reply that later requests about the object carry, and the JSON pointer to it. It is
+    /// kept in memory, and nowhere else.
+    pub secret: Option<(Address, &'static str)>,
+    /// What to send when this one was refused, so that nothing says it might have happened.
+    pub undo: Option<Box<Request>>,
 }
 
 /// How many references travel in one PATCH. Source: "Add members", Graph v1.0.
@@ -165,6 +170,8 @@ impl Request {
             repeatable,
             already: None,
             instead: None,
+            secret: None,
+            undo: None,
         }
     }
 
@@ -208,6 +215,22 @@ impl Request {
     pub fn binding(self, address: Address, pointer: &'static str) -> Self {
         Self {
             binds: Some((address, pointer)),
+            ..self
+        }
+    }
+
+    /// Returns the request with the address whose secret the reply carries at `pointer`.
+    pub fn disclosing(self, address: Address, pointer: &'static str) -> Self {
+        Self {
+            secret: Some((address, pointer)),
+            ..self
+        }
+    }
+
+    /// Returns the request with what takes back the announcement of it.
+    pub fn undone_by(self, undo: Option<Request>) -> Self {
+        Self {
+            undo: undo.map(Box::new),
             ..self
         }
     }

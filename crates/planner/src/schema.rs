@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::kinds::group::written::Written as Group;
 use crate::kinds::guest::profile::PROFILE;
 use crate::kinds::guest::written::Written as Guest;
+use crate::mail::Mails;
 use crate::policy::{Lifecycle, Limits, Requirements, Scope, Tenant};
 
 /// Files below `guests/`.
@@ -30,6 +31,7 @@ struct Policies {
     requirements: Option<Requirements>,
     lifecycle: Option<Lifecycle>,
     limits: Option<Limits>,
+    mails: Option<Mails>,
     groups: Option<Vec<Group>>,
 }
 

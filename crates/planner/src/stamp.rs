@@ -41,7 +41,15 @@ pub enum Mark {
     Blocked,
     /// When we took the guest on with an invitation not redeemed.
     Pending,
+    /// Whether the mail that we send ourselves is [`OWED`] or [`SENDING`].
+    Welcome,
 }
+
+/// A mail is to be sent, and was not yet.
+pub const OWED: &str = "owed";
+
+/// A mail is being sent. Found later, it may have been sent or not.
+pub const SENDING: &str = "sending";
 
 impl Mark {
     fn key(self) -> &'static str {
@@ -53,6 +61,7 @@ impl Mark {
             Self::Reminded => "reminded",
             Self::Blocked => "blocked",
             Self::Pending => "pending",
+            Self::Welcome => "welcome",
         }
     }
 }

@@ -108,7 +108,11 @@ mod tests {
         let caller = demo();
         let to = json!([{"emailAddress": {"address": "ada@contoso.example"}}]);
         let good = json!({"message": {"subject": "x", "toRecipients": to}});
-        let ask = |who: &str, body| caller.ask("POST", &format!("/users/{who}/sendMail"), body).0;
+        let ask = |who: &str, body| {
+            caller
+                .ask("POST", &format!("/users/{who}/sendMail"), body)
+                .0
+        };
         assert_eq!(ask("nobody@fabrikam.example", good.clone()), 404);
         assert_eq!(ask(&caller.id("mary@contoso.example"), good.clone()), 404);
         let desk = caller.id(DESK);

@@ -15,7 +15,7 @@ use std::panic::resume_unwind;
 use futures::future::FutureExt;
 use futures::stream::{FuturesUnordered, StreamExt};
 use guestlist_planner::address::{Address, Ids};
-use guestlist_planner::kinds::{Change, Cx, Object, Stage};
+use guestlist_planner::kinds::{Change, Cx, Links, Object, Stage};
 use guestlist_planner::plan::{Plan, Step};
 use guestlist_planner::request::Request;
 use guestlist_planner::snapshot::Snapshot;
@@ -66,6 +66,7 @@ pub async fn apply(
         options,
         journal,
         progress,
+        links: Links::new(),
         fresh: BTreeSet::new(),
         blocked: BTreeMap::new(),
         looked: None,
@@ -96,6 +97,8 @@ struct Run<'a> {
     steps: &'a [Step],
     snapshot: &'a Snapshot,
     ids: Ids,
+    /// Where guests redeem. Secrets, never written anywhere.
+    links: Links,
     options: Options,
     journal: &'a mut dyn Journal,
     progress: &'a mut dyn FnMut(&Step, &Outcome),
@@ -258,6 +261,7 @@ impl Run<'_> {
             ids: &self.ids,
             now: self.options.now,
             stamp: &self.options.stamp,
+            links: &self.links,
         };
         self.steps[place].change.writes(&cx)
     }
@@ -314,6 +318,9 @@ impl Run<'_> {
 
     /// Goes on to the next request of a step, or returns that it is done.
     fn goes_on(&self, chain: &mut Chain) -> Option<(usize, Outcome)> {
+        if let Some((_, outcome)) = chain.undo.take() {
+            return Some((chain.place, outcome));
+        }
         chain.advance();
         let is_over = chain.next >= self.requests(chain.place).len();
         is_over.then_some((chain.place, Outcome::Done))
@@ -327,6 +334,13 @@ impl Run<'_> {
             let id =
                 id.ok_or_else(|| format!("{address}: Graph did not say which object it made"))?;
             self.bind(address, id)?;
+        }
+        if let Some((address, pointer)) = &unit.request.secret {
+            let link = reply.body.pointer(pointer).and_then(Value::as_str);
+            let link = link.filter(|link| link.starts_with("https://"));
+            let link =
+                link.ok_or_else(|| format!("{address}: Graph did not say where to redeem"))?;
+            self.links.insert(address.clone(), link.to_owned());
         }
         if is_restore(&unit.request) {
             self.restored(unit.places[0]);
@@ -372,30 +386,36 @@ impl Run<'_> {
         let mut over = Vec::new();
         for chain in chains {
             let step = &self.steps[chain.place];
-            if matches!(error, Error::Stopped { .. }) {
+            if let Some((_, outcome)) = chain.undo.take() {
+                over.push((chain.place, outcome));
+            } else if matches!(error, Error::Stopped { .. }) {
                 over.push((chain.place, self.interrupted(chain)));
             } else if unit.places.len() > 1 && error.is_about_content() {
                 // One of them spoilt it for all: each goes alone.
                 chain.single = true;
             } else if error.is_lost() && self.can_be_found(chain.place, &unit.request) {
                 chain.lost = Some(Lost::Answer(error.clone()));
+            } else if let Some(undo) = unit.request.undo.as_ref().filter(|_| !error.is_lost()) {
+                let deed = format!("send the mail to {}", step.address.key);
+                let outcome = self.failed(chain.place, &deed, error);
+                chain.undo = Some(((**undo).clone(), outcome));
             } else if error.is_not_yet()
                 && self.is_fresh(chain.place)
                 && chain.wait(self.options.settle)
             {
                 tracing::debug!(step = %step.address, "not there yet, waiting");
             } else {
-                over.push((chain.place, self.failed(chain.place, error)));
+                over.push((chain.place, self.failed(chain.place, &deed(step), error)));
             }
         }
         over
     }
 
-    fn failed(&self, place: usize, error: &Error) -> Outcome {
+    fn failed(&self, place: usize, deed: &str, error: &Error) -> Outcome {
         let step = &self.steps[place];
         let error = error.clone().needing(&step.permissions.join(", "));
         Outcome::Failed {
-            message: format!("could not {}: {error}", deed(step)),
+            message: format!("could not {deed}: {error}"),
             hint: error.hint(),
         }
     }

@@ -12,7 +12,7 @@ use crate::kinds::guest::written::Declared;
 use crate::kinds::{Action, Kind, Object};
 use crate::plan::Because;
 use crate::policy::Left;
-use crate::stamp::{Mark, Reading, Stamp};
+use crate::stamp::{Mark, OWED, Reading, Stamp};
 use crate::time::{days_after, show};
 
 impl Aim {
@@ -30,10 +30,17 @@ impl Aim {
             self.warn("formerly-unknown", &address, text)
                 .at(&declared.origin);
         }
-        let stamp = Stamp::new(world.owner());
+        let mut invitation = match self.invitation(world, declared) {
+            Ok(invitation) => invitation,
+            Err(why) => return self.refuse(declared, "sender-unknown", why),
+        };
+        let mut stamp = Stamp::new(world.owner());
+        if declared.blocked == Some(true) && invitation.mail.take().is_some() {
+            stamp = stamp.marked(Mark::Welcome, OWED);
+        }
         let mut guest = wanted(declared, stamp, declared.blocked.map(|blocked| !blocked));
-        guest.invitation = Some(declared.invitation.clone());
-        self.mail(declared, &declared.mail);
+        self.mail(declared, &invitation, &declared.mail);
+        guest.invitation = Some(invitation);
         self.want(
             Object::Guest(guest.into()),
             Because::written(&declared.origin),

@@ -13,7 +13,7 @@ use crate::kinds::guest::written::Declared;
 use crate::kinds::{Action, Kind, Object};
 use crate::offboard::Rung;
 use crate::plan::{Because, Count};
-use crate::stamp::{Mark, Stamp};
+use crate::stamp::{Mark, OWED, Stamp};
 use crate::time::{Days, Until, days_after, first_instant};
 
 /// When people are told of an invitation that nobody redeems, if no rule says.
@@ -41,7 +41,7 @@ impl Aim {
     }
 
     /// Returns the address to which an invitation for an existing account goes; says why not.
-    fn reachable(
+    pub(super) fn reachable(
         &mut self,
         declared: &Declared,
         user: &User,
@@ -98,15 +98,19 @@ impl Aim {
             Some(Object::Guest(guest)) => guest.account_enabled,
             _ => None,
         };
+        let invitation = match self.invitation(world, declared) {
+            Ok(invitation) => invitation,
+            Err(why) => return self.refuse(declared, "sender-unknown", why),
+        };
         let mut after = wanted(declared, stamp.without(Mark::Repoint), enabled).over(&before);
         after.mail = Some(declared.mail.clone());
-        after.invitation = Some(declared.invitation.clone());
         let text = format!(
             "{} receives the account of {old} and everything it holds; {old} can no longer sign in with it",
             declared.mail
         );
         self.note(&address, text);
-        self.mail(declared, &declared.mail);
+        self.mail(declared, &invitation, &declared.mail);
+        after.invitation = Some(invitation);
         let because = Because::at(format!("formerly {old}"), &declared.origin);
         self.act(
             Action::Repoint,
@@ -123,7 +127,7 @@ impl Aim {
             world,
             declared,
             user,
-            kept,
+            ..
         } = who;
         let Some(since) = declared.redeemed_since else {
             return;
@@ -140,13 +144,13 @@ impl Aim {
         if cutoff > world.now || !accepted || !old || asked {
             return;
         }
-        let Some(mail) = self.reachable(declared, user, kept) else {
+        let Some((invitation, mail)) = self.asking(who) else {
             return;
         };
         let before = user.object(&declared.key, world.stamp());
         let mut after = wanted(declared, stamp.marked_now(Mark::Reset), None).over(&before);
-        after.invitation = Some(declared.invitation.clone());
-        self.mail(declared, &mail);
+        self.mail(declared, &invitation, &mail);
+        after.invitation = Some(invitation);
         let because = Because::at(format!("redeemedSince {since}"), &declared.origin);
         self.act(Action::ResetRedemption, before, after, because, None);
     }
@@ -176,6 +180,11 @@ impl Aim {
         } else {
             if let Some(at) = goes {
                 self.foresee(&declared.key, at, Rung::Delete.done());
+            }
+            match stamp.mark(Mark::Welcome) {
+                Some(OWED) => return self.welcome(who, stamp),
+                Some(_) => self.welcome_in_doubt(declared, world.stamp()),
+                None => {}
             }
             self.remind(who, stamp);
         }
@@ -210,16 +219,21 @@ impl Aim {
             self.info("pending", &address, text).at(&declared.origin);
             return;
         }
-        let Some(mail) = self.reachable(declared, user, kept) else {
+        let Some((invitation, mail)) = self.asking(who) else {
             return;
         };
         let before = user.object(&declared.key, world.stamp());
-        let mut after = wanted(declared, stamp.marked_now(Mark::Reminded), None).over(&before);
-        after.invitation = Some(declared.invitation.clone());
-        self.note(
-            &address,
-            format!("mail: the invitation is sent to {mail} once more"),
-        );
+        let stamp = stamp.without(Mark::Welcome).marked_now(Mark::Reminded);
+        let mut after = wanted(declared, stamp, None).over(&before);
+        let text = match &invitation.mail {
+            Some(ours) => format!(
+                "mail: {} sends the invitation to {mail} once more",
+                ours.from
+            ),
+            None => format!("mail: the invitation is sent to {mail} once more"),
+        };
+        self.note(&address, text);
+        after.invitation = Some(invitation);
         let because = Because::rule(format!(
             "invited {on}, not redeemed (lifecycle.pending.remind)"
         ));
@@ -264,40 +278,4 @@ fn sent(user: &User) -> Option<Timestamp> {
     user.state_changed
         .or(user.created)
         .filter(|_| user.is_pending())
-}
-
-impl Aim {
-    /// Notes whether a mail goes out, and to whom.
-    pub(super) fn mail(&mut self, declared: &Declared, to: &str) {
-        let address = Address::guest(&declared.key);
-        let invitation = &declared.invitation;
-        let cc = invitation
-            .cc
-            .as_ref()
-            .map(|cc| format!(", copy to {cc}"))
-            .unwrap_or_default();
-        let text = if invitation.send {
-            format!("mail: Microsoft sends the invitation to {to}{cc}")
-        } else {
-            "mail: none is sent".to_owned()
-        };
-        self.note(&address, text);
-        if invitation.message.is_none() {
-            return;
-        }
-        self.warn(
-            "message-dropped",
-            &address,
-            "Graph drops `invitation.message` when an application invites",
-        )
-        .at(&declared.origin);
-        if invitation.language.is_some() {
-            self.warn(
-                "language-ignored",
-                &address,
-                "Graph ignores `invitation.language` when there is a message",
-            )
-            .at(&declared.origin);
-        }
-    }
 }

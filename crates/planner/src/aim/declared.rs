@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use super::consent::was_asked;
 use super::ending::Leaving;
 use super::guard::Kept;
+use super::welcome::with_welcome;
 use super::{Aim, Fate, Present, World};
 use crate::address::Address;
 use crate::diff::Drawn;
@@ -152,7 +153,9 @@ impl Aim {
         }
         let enabled = self.sign_in(declared, user, &stamp, kept);
         let back = adopting || stamp.mark(Mark::Offboarding).is_some();
-        let mut clean = stamp.settled();
+        let had_none =
+            user.stamp(world.stamp()) == Reading::Empty && elsewhere(user, world.stamp()).is_none();
+        let mut clean = with_welcome(who, stamp.settled(), had_none);
         if was_asked(user, &clean, world.now) {
             clean = clean.without(Mark::Repoint);
         }

@@ -33,6 +33,7 @@ mod known;
 mod memberships;
 mod sponsors;
 mod undeclared;
+mod welcome;
 
 /// What should be, what is, and what a person should know.
 #[derive(Debug, Default)]

@@ -63,7 +63,12 @@ pub struct Cx<'a> {
     pub now: Timestamp,
     /// The attribute that carries the stamp.
     pub stamp: &'a str,
+    /// Where guests redeem their invitations, as far as this run was told. Secrets.
+    pub links: &'a Links,
 }
+
+/// Redeem links, by guest.
+pub type Links = BTreeMap<Address, String>;
 
 /// What is to happen to an object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,6 +116,8 @@ pub enum Action {
     ResetRedemption,
     /// Send the invitation once more.
     Remind,
+    /// Send the welcome that is owed.
+    Welcome,
 }
 
 /// When a change is made: narrow first, then widen.

@@ -265,6 +265,7 @@ impl<'a> Page<'a> {
                 Action::Repoint => "gets an account handed over",
                 Action::ResetRedemption => "is asked for consent again",
                 Action::Remind => "is reminded of the invitation",
+                Action::Welcome => "gets the welcome that is owed",
             },
         };
         (verb.to_owned(), None)

@@ -63,6 +63,7 @@ fn deed(change: &Change<Object>) -> Option<&'static str> {
             Action::Repoint => "hand the account to another address",
             Action::ResetRedemption => "ask for consent again",
             Action::Remind => "send the invitation again",
+            Action::Welcome => "send the welcome",
         }),
         Change::Create {
             after: Object::Guest(_),

@@ -9,6 +9,7 @@ use guestlist_planner::request::{Bulk, JOINED, Request};
 use serde_json::json;
 use tokio::time::Instant;
 
+use super::Outcome;
 use crate::error::Error;
 
 /// The first and the longest pause between two tries.
@@ -35,6 +36,8 @@ pub(super) struct Chain {
     pub(super) single: bool,
     /// Whether what it makes may be there already: it is looked for, and not sent.
     pub(super) lost: Option<Lost>,
+    /// What is sent before the step ends as it did: its last request was refused.
+    pub(super) undo: Option<(Request, Outcome)>,
     not_before: Option<Instant>,
     pause: Duration,
     deadline: Option<Instant>,
@@ -47,6 +50,7 @@ impl Chain {
             next: 0,
             single: false,
             lost: None,
+            undo: None,
             not_before: None,
             pause: PAUSES.0,
             deadline: None,

@@ -12,6 +12,7 @@ use guestlist_planner::kinds::{Change, Object};
 use guestlist_planner::plan::Step;
 use guestlist_planner::request::{Answer, Read};
 use guestlist_planner::snapshot::{Topic, role_assignment, role_assignments};
+use guestlist_planner::stamp::{Mark, OWED};
 use tokio::time::{Duration, Instant};
 
 use super::lanes::{Lanes, Unit};
@@ -142,7 +143,9 @@ impl Run<'_> {
             (Change::Act { .. }, Some(Object::Guest(before))) if !step.hands_over() => {
                 // Who answered meanwhile is not asked again. Earlier steps of this run may have
                 // changed the rest.
-                !step.mails_again() || now.external_user_state == before.external_user_state
+                let waits = now.external_user_state == before.external_user_state;
+                let owed = !owes_welcome(before) || owes_welcome(&now);
+                !step.mails_again() || waits && owed
             }
             (_, Some(Object::Guest(before))) => now == **before,
             // What an earlier step of this run made of the guest, or else what the plan saw.
@@ -298,6 +301,12 @@ impl Run<'_> {
         }
         Ok(found)
     }
+}
+
+/// Returns whether a welcome is still to be sent: another run may have sent it.
+fn owes_welcome(guest: &Guest) -> bool {
+    let stamp = guest.stamp.as_ref();
+    stamp.is_some_and(|stamp| stamp.mark(Mark::Welcome) == Some(OWED))
 }
 
 /// How an object is not what the plan saw.

@@ -9,7 +9,7 @@ use guestlist_planner::snapshot::Topic;
 use serde_json::Value;
 
 use super::lanes::{Chain, Lanes, Lost};
-use super::{Entry, Outcome, Run, is_restore};
+use super::{Entry, Outcome, Run, deed, is_restore};
 
 /// What looking for an object brought.
 enum Sight {
@@ -128,7 +128,9 @@ impl Run<'_> {
             Sight::Many => failed(format!("{address}: several answer to it now; plan again")),
             Sight::Nothing => match lost {
                 Lost::Answer(_) if chain.wait(self.options.settle) => None,
-                Lost::Answer(error) => Some(self.failed(chain.place, &error)),
+                Lost::Answer(error) => {
+                    Some(self.failed(chain.place, &deed(&self.steps[chain.place]), &error))
+                }
                 Lost::Earlier(settle) => {
                     if !chain.wait(settle) {
                         chain.lost = None;

@@ -88,6 +88,9 @@ impl Run<'_> {
 
     /// Returns the next request of a chain, or how the step ended.
     fn next_request(&self, chain: &Chain) -> Result<Request, Outcome> {
+        if let Some((undo, _)) = &chain.undo {
+            return Ok(undo.clone());
+        }
         let step = &self.steps[chain.place];
         let missing = step
             .change

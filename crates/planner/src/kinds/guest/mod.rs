@@ -9,12 +9,16 @@ use serde_json::{Map, Value, json};
 use self::profile::Profile;
 use super::{Action, Change, Cx, Kind, Stage};
 use crate::address::{Address, ObjectId};
+use crate::mail::Mail;
 use crate::request::{Read, Request};
-use crate::stamp::{Mark, Stamp};
+use crate::stamp::{Mark, OWED, SENDING, Stamp};
 
 pub mod profile;
 pub mod user;
 pub mod written;
+
+/// Where the answer to an invitation has the redeem link. Source: "invitation resource type", Graph v1.0.
+const LINK: &str = "/inviteRedeemUrl";
 
 /// Where an invitation leads when the file does not say.
 const REDIRECT: &str = "https://myapps.microsoft.com";
@@ -61,6 +65,12 @@ pub struct Invitation {
     pub language: Option<String>,
     /// Who gets a copy.
     pub cc: Option<String>,
+    /// The mailbox that we send the mail from ourselves, instead of Microsoft.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// The mail that goes out from there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail: Option<Mail>,
 }
 
 impl Default for Invitation {
@@ -71,19 +81,29 @@ impl Default for Invitation {
             message: None,
             language: None,
             cc: None,
+            from: None,
+            mail: None,
         }
     }
 }
 
 impl Invitation {
+    /// Returns whether we send the mail ourselves.
+    pub fn is_ours(&self) -> bool {
+        self.send && self.from.is_some()
+    }
+
     /// Returns the body of a plain invitation. `customizedMessageBody` silences `messageLanguage`,
     /// so only one of them is sent. Source: "invitedUserMessageInfo resource type", Graph v1.0.
     fn body(&self, mail: &str) -> Value {
         let mut body = json!({
             "invitedUserEmailAddress": mail,
             "inviteRedirectUrl": self.redirect_url,
-            "sendInvitationMessage": self.send,
+            "sendInvitationMessage": self.send && self.from.is_none(),
         });
+        if self.from.is_some() {
+            return body;
+        }
         let mut info = Map::new();
         match (&self.message, &self.language) {
             (Some(message), _) => drop(info.insert("customizedMessageBody".into(), json!(message))),
@@ -170,6 +190,66 @@ impl Guest {
         (!body.is_empty()).then_some(Value::Object(body))
     }
 
+    /// Returns the request that asks the guest to redeem (again).
+    fn asking(&self, id: &str, send: bool) -> Request {
+        self.telling(Request::post("/invitations", self.reset(id, send)))
+    }
+
+    /// Returns an invitation that tells us the link, where a mail of ours needs it.
+    fn telling(&self, invitation: Request) -> Request {
+        match self.mail() {
+            Some(_) => invitation.disclosing(self.address(), LINK),
+            None => invitation,
+        }
+    }
+
+    fn mail(&self) -> Option<&Mail> {
+        let invitation = self
+            .invitation
+            .as_ref()
+            .filter(|invitation| invitation.send);
+        invitation.and_then(|invitation| invitation.mail.as_ref())
+    }
+
+    /// Returns the guest with a mail of ours that is to be sent, if there is one.
+    fn owing(&self) -> Self {
+        match self.mail() {
+            Some(_) => self.marked(OWED),
+            None => self.clone(),
+        }
+    }
+
+    fn marked(&self, text: &str) -> Self {
+        Self {
+            stamp: self
+                .stamp
+                .clone()
+                .map(|stamp| stamp.marked(Mark::Welcome, text)),
+            ..self.clone()
+        }
+    }
+
+    /// Returns the requests that send our own mail, once its link is known: marked before, so that a run
+    /// that is killed never leads to a second one, and taken back where the mail is refused.
+    fn delivery(&self, cx: &Cx<'_>) -> Vec<Request> {
+        let (Some(mail), Some(link)) = (self.mail(), cx.links.get(&self.address())) else {
+            return Vec::new();
+        };
+        let (owed, sending) = (self.marked(OWED), self.marked(SENDING));
+        let to = self.mail.as_deref().unwrap_or_default();
+        let send = Request::post(
+            format!("/users/{}/sendMail", mail.sender),
+            mail.body(to, link),
+        );
+        let send = send.undone_by(owed.patch(Some(&sending), cx));
+        let steps = [
+            sending.patch(Some(&owed), cx),
+            Some(send),
+            self.patch(Some(&sending), cx),
+        ];
+        steps.into_iter().flatten().collect()
+    }
+
     fn patch(&self, before: Option<&Self>, cx: &Cx<'_>) -> Option<Request> {
         Some(Request::patch(self.path(cx)?, self.difference(before, cx)?))
     }
@@ -184,7 +264,8 @@ impl Guest {
         let send = after
             .invitation
             .as_ref()
-            .is_none_or(|invitation| invitation.send);
+            .is_none_or(|invitation| invitation.send && !invitation.is_ours());
+        let owing = after.owing();
         match action {
             Action::RevokeSessions => vec![revoke()],
             Action::Restore => {
@@ -203,25 +284,38 @@ impl Guest {
                         .map(|stamp| stamp.marked_now(Mark::Repoint)),
                     ..after.clone()
                 };
-                let clear = after.patch(Some(&owed), cx);
-                let reset = Request::post("/invitations", after.reset(id, send));
+                let clear = owing.patch(Some(&owed), cx);
                 owed.patch(Some(before), cx)
                     .into_iter()
-                    .chain([revoke(), reset])
+                    .chain([revoke(), after.asking(id, send)])
                     .chain(clear)
+                    .chain(after.delivery(cx))
                     .collect()
             }
-            Action::ResetRedemption => {
-                std::iter::once(Request::post("/invitations", after.reset(id, send)))
-                    .chain(after.patch(Some(before), cx))
-                    .collect()
-            }
+            Action::ResetRedemption => std::iter::once(after.asking(id, send))
+                .chain(owing.patch(Some(before), cx))
+                .chain(after.delivery(cx))
+                .collect(),
             // Marked before it is sent: a reminder that is lost is better than one sent daily.
-            Action::Remind => after
+            Action::Remind => owing
                 .patch(Some(before), cx)
                 .into_iter()
-                .chain([Request::post("/invitations", after.reset(id, true))])
+                .chain([after.asking(id, send)])
+                .chain(after.delivery(cx))
                 .collect(),
+            Action::Welcome if after.mail().is_some() => std::iter::once(after.asking(id, false))
+                .chain(after.delivery(cx))
+                .collect(),
+            // Since it was owed, the files leave it to Microsoft.
+            Action::Welcome => {
+                let sending = after.marked(SENDING);
+                let (begin, end) = (
+                    sending.patch(Some(&after.marked(OWED)), cx),
+                    after.patch(Some(&sending), cx),
+                );
+                let steps = [begin, Some(after.asking(id, send)), end];
+                steps.into_iter().flatten().collect()
+            }
         }
     }
 }
@@ -277,6 +371,19 @@ impl Kind for Guest {
 
     fn permissions(change: &Change<&Self>) -> &'static [&'static str] {
         match change {
+            Change::Act {
+                action: Action::Repoint,
+                after,
+                ..
+            } if after.mail().is_some() => &[
+                "User.Invite.All",
+                "User.ReadWrite.All",
+                "User.RevokeSessions.All",
+                "Mail.Send",
+            ],
+            Change::Create { after } | Change::Act { after, .. } if after.mail().is_some() => {
+                &["User.Invite.All", "User.ReadWrite.All", "Mail.Send"]
+            }
             Change::Create { .. } => &["User.Invite.All", "User.ReadWrite.All"],
             Change::Update { .. } => &["User.ReadWrite.All"],
             Change::Delete { .. } => &["User.DeleteRestore.All"],
@@ -305,6 +412,7 @@ impl Kind for Guest {
             Change::Create { after } => {
                 let invite = Request::post("/invitations", after.invitation())
                     .binding(after.address(), "/invitedUser/id");
+                let invite = after.telling(invite);
                 // The name travels with the invitation, and a new account can sign in by itself.
                 let mut fresh = (*after).clone();
                 fresh
@@ -313,7 +421,8 @@ impl Kind for Guest {
                 fresh.account_enabled = Some(true);
                 fresh.stamp = None;
                 std::iter::once(invite)
-                    .chain(after.patch(Some(&fresh), cx))
+                    .chain(after.owing().patch(Some(&fresh), cx))
+                    .chain(after.delivery(cx))
                     .collect()
             }
             Change::Update { before, after } => after.patch(Some(before), cx).into_iter().collect(),

@@ -174,18 +174,17 @@ struct WrittenInvitation {
     /// Where the guest lands after redeeming.
     #[schemars(extend("format" = "uri"))]
     redirect_url: Option<String>,
-    /// Whether Microsoft sends a mail.
+    /// Whether a mail is sent.
     send: Option<bool>,
-    #[schemars(skip)]
-    #[expect(dead_code, reason = "reported as not supported yet, not as unknown")]
-    from: Option<de::IgnoredAny>,
+    /// The mailbox of ours that it is sent from; without it, Microsoft sends it.
+    #[schemars(example = "audit-desk@fabrikam.example")]
+    from: Option<String>,
 }
 
 impl Declared {
     /// Reads one entry of `guests:` and reports every mistake in it. The profile is read apart.
     pub fn read(node: &Node, check: &mut Checker<'_>) -> Option<Self> {
         check.later(node, LATER);
-        check.later_at(node, &["invitation".into(), "from".into()]);
         check.nothing_held(node, |key| {
             PROFILE.iter().any(|property| property.name == key)
         });
@@ -262,6 +261,15 @@ impl Declared {
                 &["invitation".into(), "message".into()],
                 "`requirements.invitation` allows no message",
             );
+        }
+        if let Some(from) = &self.invitation.from
+            && !rules
+                .from
+                .iter()
+                .any(|allowed| domain::normal(allowed) == domain::normal(from))
+        {
+            let text = format!("`{from}` is not in `requirements.invitation.from`");
+            check.path(node, &["invitation".into(), "from".into()], text);
         }
         let host = host(&self.invitation.redirect_url);
         let allowed = rules.redirect_hosts.as_ref().is_none_or(|hosts| {
@@ -406,6 +414,8 @@ fn invitation(written: Option<WrittenInvitation>) -> Invitation {
         message: written.message,
         language: written.language,
         cc: written.cc,
+        from: written.from,
+        mail: None,
     }
 }
 
