@@ -1,19 +1,23 @@
-//! The JSON Schema for editors: it is the one that is checked in, accepts what is right, and rejects
-//! what can be seen to be wrong without knowing other files.
+//! The JSON Schemas: they are the ones that are checked in. Those for editors accept what is right, and
+//! reject what can be seen to be wrong without knowing other files; that of a plan fits real plans.
 
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
 use jsonschema::Validator;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::harness::{Repository, root};
+use crate::harness::{Repository, Tenant, root};
+use crate::scenario;
 
-fn schema(files: &str) -> Value {
+fn schema(of: &str) -> Value {
     let repository = Repository::example();
-    let told = repository.run(&["schema", files]).ends(0).stdout;
-    let checked_in = root().join(format!("docs/schema/{files}.json"));
+    let told = repository.run(&["schema", of]).ends(0).stdout;
+    let checked_in = root().join(format!("docs/schema/{of}.json"));
     assert_eq!(
         std::fs::read_to_string(&checked_in).unwrap(),
         told,
-        "`guestlist schema {files}` prints what docs/schema/{files}.json should hold"
+        "`guestlist schema {of}` prints what docs/schema/{of}.json should hold"
     );
     serde_json::from_str(&told).unwrap()
 }
@@ -22,8 +26,9 @@ fn yaml(text: &str) -> Value {
     serde_yaml::from_str(text).unwrap()
 }
 
-fn validator(files: &str) -> Validator {
-    jsonschema::validator_for(&schema(files)).unwrap()
+fn validator(of: &str) -> Validator {
+    let options = jsonschema::options().should_validate_formats(true);
+    options.build(&schema(of)).unwrap()
 }
 
 #[test]
@@ -79,4 +84,105 @@ fn what_can_be_seen_to_be_wrong_is_rejected() {
     ] {
         assert!(!policies.is_valid(&yaml(text)), "{text}");
     }
+}
+
+/// Fails unless a plan fits; returns it.
+#[track_caller]
+fn fits(plan: &str) -> Value {
+    let plan: Value = serde_json::from_str(plan).unwrap();
+    let found: Vec<_> = validator("plan")
+        .iter_errors(&plan)
+        .map(|error| format!("{}: {error}", error.instance_path()))
+        .collect();
+    assert!(found.is_empty(), "{}", found.join("\n"));
+    plan
+}
+
+const JSON: [&str; 3] = ["plan", "--format", "json"];
+
+#[test]
+fn the_plan_of_the_example_is_right_printed_and_saved() {
+    let repository = Repository::example();
+    let plan = fits(&repository.run(&JSON).ends(0).stdout);
+    for some in ["steps", "findings", "forecast"] {
+        assert_ne!(plan[some], json!([]), "{some}");
+    }
+    let saved = repository.path().join("plan.json");
+    repository
+        .run(&["plan", "--out", saved.to_str().unwrap()])
+        .ends(0);
+    fits(&std::fs::read_to_string(saved).unwrap());
+    repository.run(&["apply", "--yes"]).ends(0);
+    assert_eq!(
+        fits(&repository.run(&JSON).ends(0).stdout)["steps"],
+        json!([])
+    );
+}
+
+#[test]
+fn a_plan_with_every_kind_of_step_is_right_refused_or_not() {
+    let now = Timestamp::now();
+    let tenant = Tenant::serve(scenario::tenant(now));
+    let files = scenario::files(now);
+    let files = files.each_ref().map(|(path, text)| (*path, text.as_str()));
+    let repository = Repository::new(&files);
+    let refused = fits(&tenant.run(&repository, &JSON).ends(3).stdout);
+    assert_ne!(refused["limits"], json!([]));
+    let allowed = [&JSON[..], &["--allow-removals", "9"]].concat();
+    let plan = fits(&tenant.run(&repository, &allowed).ends(0).stdout);
+    let of = |read: fn(&Value) -> &Value| -> BTreeSet<String> {
+        let steps = plan["steps"].as_array().unwrap();
+        let read = steps.iter().filter_map(|step| read(step).as_str());
+        read.map(str::to_owned).collect()
+    };
+    let all = |names: &str| names.split(' ').map(str::to_owned).collect();
+    assert_eq!(
+        of(|it| &it["change"]["verb"]),
+        all("act create delete update")
+    );
+    assert_eq!(
+        of(|it| &it["address"]["kind"]),
+        all("group guest membership sponsor")
+    );
+    assert_eq!(
+        of(|it| &it["change"]["action"]),
+        all("remind repoint resetRedemption restore revokeSessions")
+    );
+    assert_eq!(of(|it| &it["counts"]), all("expiry removal"));
+}
+
+#[test]
+fn what_is_no_plan_is_rejected_and_what_a_later_one_adds_is_not() {
+    let plan = Repository::example().run(&JSON).ends(0).stdout;
+    let plan: Value = serde_json::from_str(&plan).unwrap();
+    let validator = validator("plan");
+    let with = |pointer: &str, value: Value| {
+        let mut plan = plan.clone();
+        *plan.pointer_mut(pointer).unwrap() = value;
+        validator.is_valid(&plan)
+    };
+    for (pointer, value) in [
+        ("/formatVersion", json!("2.0")),
+        ("/plannedAt", json!("today")),
+        ("/digest", json!("")),
+        ("/counts/create", json!(-1)),
+        ("/steps/0/stage", json!("later")),
+        ("/steps/0/change/verb", json!("destroy")),
+        ("/steps/0/change/after/kind", json!("guest")),
+        ("/steps/0/change/after/type", json!("distribution")),
+        ("/steps/0/because/origin", json!(null)),
+        ("/findings/0/severity", json!("fatal")),
+    ] {
+        assert!(!with(pointer, value), "{pointer}");
+    }
+    for name in ["formatVersion", "tenantName", "steps", "limits", "digest"] {
+        let mut plan = plan.clone();
+        plan.as_object_mut().unwrap().remove(name);
+        assert!(!validator.is_valid(&plan), "{name}");
+    }
+    let mut later = plan.clone();
+    later["formatVersion"] = json!("1.99");
+    later["news"] = json!([1]);
+    later["steps"][0]["change"]["after"]["news"] = json!({ "a": 1 });
+    assert!(validator.is_valid(&later));
 }

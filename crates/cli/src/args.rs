@@ -115,11 +115,11 @@ enum Command {
     Expiring(ExpiringArgs),
     /// Sign in, and say of each feature whether it is ready and what is missing.
     Doctor,
-    /// Print the JSON Schema of the files, for editors.
+    /// Print the JSON Schema of the files, for editors, or of a plan, for programs.
     Schema {
-        /// Which files.
+        /// Of what.
         #[arg(value_enum)]
-        files: Folder,
+        of: Described,
     },
     /// Write a page: who is in, who vouches, which access until when. It is personal data.
     Report(ReportArgs),
@@ -172,13 +172,15 @@ pub(crate) enum Format {
     Github,
 }
 
-/// A folder of the repository.
+/// What there is a JSON Schema of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Folder {
-    /// Those below guests/.
+enum Described {
+    /// Files below guests/.
     Guests,
-    /// Those below policies/.
+    /// Files below policies/.
     Policies,
+    /// What `plan --format json` and `plan --out` write.
+    Plan,
 }
 
 /// How to print mistakes.
@@ -382,7 +384,7 @@ fn start(cli: &Cli) -> Result<Exit, Failure> {
         Command::Explain(args) => runtime.block_on(explaining::explained(common, args, now)),
         Command::Expiring(args) => explaining::expiring(common, args, now),
         Command::Doctor => runtime.block_on(doctoring::doctor(common, now)),
-        Command::Schema { files } => schema(*files),
+        Command::Schema { of } => schema(*of),
         Command::Completions { shell } => completions(*shell),
         Command::Report(args) => runtime.block_on(reporting::report(common, args, now)),
         Command::Observe { out } => {
@@ -410,10 +412,11 @@ fn completions(shell: Shell) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn schema(files: Folder) -> Result<Exit, Failure> {
-    let schema = match files {
-        Folder::Guests => guestlist_planner::schema::guests(),
-        Folder::Policies => guestlist_planner::schema::policies(),
+fn schema(of: Described) -> Result<Exit, Failure> {
+    let schema = match of {
+        Described::Guests => guestlist_planner::schema::guests(),
+        Described::Policies => guestlist_planner::schema::policies(),
+        Described::Plan => guestlist_planner::schema::plan(),
     };
     print(&format!("{schema:#}\n"))?;
     Ok(Exit::Done)

@@ -4,13 +4,16 @@
 use std::fmt;
 
 use foldhash::{HashMap, HashSet};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Graph's id of an object: a GUID.
 pub type ObjectId = String;
 
 /// Names one object, in files and in plans alike: `guest ada@contoso.example`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 pub struct Address {
     /// The kind: `guest`, `group`, `membership` …
     pub kind: String,

@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::address::Ids;
@@ -23,7 +24,7 @@ pub const WRITES_WINDOW: Duration = Duration::from_secs(150);
 const WRITES_PER_SECOND: f64 = 80.0;
 
 /// What a plan takes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Effort {
     /// How many writes Graph will count, about.

@@ -156,7 +156,7 @@ fn names(text: &str) -> impl Iterator<Item = &str> {
 pub type Filling<'a> = [(&'a str, Cow<'a, str>)];
 
 /// A mail, but for the redeem link, which nobody knows before it is needed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Mail {
     /// The address of the mailbox it is sent from.
     pub from: String,

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -25,7 +26,7 @@ use crate::time::{Days, days_after};
 pub const FORMAT: &str = "1.3";
 
 /// Why a step is there. A reason explains and never decides.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Because {
     /// In a few words.
@@ -36,7 +37,9 @@ pub struct Because {
 }
 
 /// Which limit a step counts against.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "camelCase")]
 pub enum Count {
     /// The guest loses something for another reason than its own reviewed `expires`.
@@ -46,7 +49,7 @@ pub enum Count {
 }
 
 /// One change of one object, specific enough to leave no choice to whoever executes it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Step {
     /// What it changes.
@@ -131,7 +134,7 @@ impl Step {
 }
 
 /// How many steps of each sort there are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Counts {
     /// Objects to create.
@@ -149,10 +152,11 @@ pub struct Counts {
 }
 
 /// What would change, why, and whether it may.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Plan {
     /// The version of this format.
+    #[schemars(extend("pattern" = r"^1\.[0-9]+$"))]
     pub format_version: String,
     /// The version of the tool.
     pub version: String,
@@ -169,6 +173,7 @@ pub struct Plan {
     /// The commit of the files, if they are in git.
     pub commit: Option<String>,
     /// The digest of the files.
+    #[schemars(extend("pattern" = "^[0-9a-f]{64}$"))]
     pub files: String,
     /// How many steps of each sort there are.
     pub counts: Counts,
@@ -185,6 +190,7 @@ pub struct Plan {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub forecast: Vec<Coming>,
     /// Names this plan; catches accidents.
+    #[schemars(extend("pattern" = "^[0-9a-f]{64}$"))]
     pub digest: String,
 }
 

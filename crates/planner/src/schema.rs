@@ -1,5 +1,5 @@
 //! The JSON Schema of the files, for editors: what can be said without knowing other files, the
-//! tenant, or the day. `validate` knows more.
+//! tenant, or the day. `validate` knows more. And that of a plan, for programs that read one.
 
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
@@ -9,6 +9,7 @@ use crate::kinds::group::written::Written as Group;
 use crate::kinds::guest::profile::PROFILE;
 use crate::kinds::guest::written::Written as Guest;
 use crate::mail::Mails;
+use crate::plan::{FORMAT, Plan};
 use crate::policy::{Lifecycle, Limits, Requirements, Scope, Tenant};
 
 /// Files below `guests/`.
@@ -51,6 +52,65 @@ pub fn policies() -> Value {
     // The one key besides profile properties that `null` clears.
     schema["$defs"]["Group"]["properties"]["description"]["type"] = json!(["string", "null"]);
     schema
+}
+
+/// What a plan says of a group, by Graph's names.
+const GROUP: [&str; 4] = [
+    "displayName",
+    "description",
+    "mailNickname",
+    "membershipRule",
+];
+
+/// What the schema of a plan says of itself.
+const OF_A_PLAN: &str = "What would change, why, and whether it may. Unknown properties may appear: a later \
+     minor formatVersion only adds.";
+
+/// Returns the schema of a plan in JSON.
+pub fn plan() -> Value {
+    let settings = SchemaSettings::draft2020_12().for_serialize();
+    let mut schema = settings.into_generator().into_root_schema_for::<Plan>();
+    absent_or_something(&mut schema);
+    let mut schema = schema.to_value();
+    schema["title"] = json!(format!("A plan of guestlist, format {FORMAT}"));
+    schema["description"] = json!(OF_A_PLAN);
+    // Each kind says itself what it is.
+    let kinds = schema["$defs"]["Object"]["oneOf"].as_array_mut();
+    for kind in kinds.into_iter().flatten().filter_map(Value::as_object_mut) {
+        kind.remove("description");
+    }
+    let guest = PROFILE.map(|property| property.name);
+    for (kind, names) in [("Guest", &guest[..]), ("Group", &GROUP)] {
+        if let Some(properties) = schema["$defs"][kind]["properties"].as_object_mut() {
+            properties.extend(names.iter().map(|name| shown(name)));
+        }
+    }
+    schema
+}
+
+/// Says that a key that may be left out holds something where it stands.
+fn absent_or_something(schema: &mut Schema) {
+    let required = schema.get("required").cloned().unwrap_or_default();
+    let is_required = |name: &String| {
+        required
+            .as_array()
+            .is_some_and(|all| all.iter().any(|one| one == name))
+    };
+    if let Some(Value::Object(properties)) = schema.get_mut("properties") {
+        for (_, property) in properties.iter_mut().filter(|(name, _)| !is_required(name)) {
+            if let Ok(property) = property.try_into() {
+                never_null(property);
+            }
+        }
+    }
+    schemars::transform::transform_subschemas(&mut absent_or_something, schema);
+}
+
+/// Returns a property of an object in a plan.
+fn shown(name: &str) -> (String, Value) {
+    let description = format!("Graph's `{name}`; `null` is empty. Not there: not managed.");
+    let schema = json!({ "description": description, "type": ["string", "null"] });
+    (name.to_owned(), schema)
 }
 
 fn schema<T: JsonSchema>() -> Value {

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The word every stamp begins with.
@@ -15,7 +16,7 @@ const WORD: &str = "guestlist";
 const NOW: &str = "now";
 
 /// Whose guest this is, and what was begun with it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(into = "String", try_from = "String")]
 pub struct Stamp {
     /// Which repository the guest belongs to.

@@ -1,6 +1,7 @@
 //! A guest's direct membership of an assigned group. Dynamic groups have none that could be
 //! written: their members follow the rule.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Change, Cx, Kind, Stage};
@@ -8,7 +9,7 @@ use crate::address::Address;
 use crate::request::{Bulk, Request};
 
 /// A guest in a group.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Membership {
     /// The group, by the name that the files give it.
     pub group: String,

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -71,7 +72,7 @@ pub struct Cx<'a> {
 pub type Links = BTreeMap<Address, String>;
 
 /// What is to happen to an object.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "verb", rename_all = "camelCase")]
 pub enum Change<T> {
     /// It is not there and should be.
@@ -103,7 +104,9 @@ pub enum Change<T> {
 }
 
 /// What can happen to an object besides being created, changed and deleted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "camelCase")]
 pub enum Action {
     /// End every session in this tenant.
@@ -121,7 +124,9 @@ pub enum Action {
 }
 
 /// When a change is made: narrow first, then widen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "camelCase")]
 pub enum Stage {
     /// Make and mend what holds access.
@@ -201,7 +206,7 @@ impl<T> Change<T> {
 macro_rules! kinds {
     ($($variant:ident($held:ty) = $type:ty;)*) => {
         /// An object of any kind.
-        #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
         #[serde(tag = "kind", rename_all = "camelCase")]
         pub enum Object {
             $(#[doc = concat!("See [`", stringify!($type), "`].")] $variant($held),)*

@@ -1,6 +1,7 @@
 //! Who vouches for a guest: a user or a group of this tenant. A sponsor gains no rights by it.
 //! Source: "B2B sponsors", Entra External ID; at most 5 for a guest.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Change, Cx, Kind, Stage};
@@ -11,7 +12,7 @@ use crate::request::Request;
 pub const MAX: usize = 5;
 
 /// A sponsor of a guest.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Sponsor {
     /// The guest, by key.
     pub guest: String,

@@ -29,7 +29,7 @@ pub enum Type {
 }
 
 /// A group, as far as it is managed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Group {
     /// The name by which files refer to it.
@@ -40,6 +40,7 @@ pub struct Group {
     pub group_type: Type,
     /// Properties by Graph's names (`displayName`, `description`, `membershipRule`); `None` is empty.
     #[serde(flatten)]
+    #[schemars(skip)]
     pub properties: BTreeMap<String, Option<String>>,
     /// Users and groups that own it, by the names that files give them.
     pub owners: Option<BTreeSet<String>>,
@@ -48,7 +49,7 @@ pub struct Group {
 }
 
 /// Where it says that we made the group.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Mark {
     /// In `uniqueName`.

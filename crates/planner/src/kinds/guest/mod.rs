@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -23,8 +24,8 @@ const LINK: &str = "/inviteRedeemUrl";
 /// Where an invitation leads when the file does not say.
 const REDIRECT: &str = "https://myapps.microsoft.com";
 
-/// A guest's account, as far as it is managed. What is `None` or missing is left alone.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A guest's account, as far as it is managed. What is nothing or missing is left alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Guest {
     /// The key: the declared address in lower case; for others their address or id.
@@ -34,6 +35,7 @@ pub struct Guest {
     pub mail: Option<String>,
     /// Profile properties; `None` is empty.
     #[serde(flatten)]
+    #[schemars(skip)]
     pub profile: Profile,
     /// Whether sign-in is possible.
     pub account_enabled: Option<bool>,
@@ -52,7 +54,7 @@ pub struct Guest {
 }
 
 /// What an invitation says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Invitation {
     /// Whether Microsoft sends a mail.
