@@ -21,6 +21,7 @@ mod harness;
 mod importing;
 mod inside;
 mod killed;
+mod logging;
 mod looks;
 mod matching;
 mod meanwhile;

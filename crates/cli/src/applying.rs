@@ -15,7 +15,7 @@ use crate::connection::ready;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::journal::FileJournal;
-use crate::output::{self, print, tell};
+use crate::output::{self, print, tell, warn};
 use crate::progress::Progress;
 use crate::{interrupt, journal, keep, planning, showing};
 
@@ -183,6 +183,6 @@ fn result(report: &Report) {
     }
     // What was done was done, whether or not anybody can be told.
     if let Err(failure) = print(&format!("{}\n", text.trim_start_matches('\n'))) {
-        tell(&failure.to_string());
+        warn(&failure.to_string());
     }
 }

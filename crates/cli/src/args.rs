@@ -9,12 +9,12 @@ use clap_complete::{Shell, generate};
 use guestlist_planner::limits::Hand;
 use guestlist_planner::plan::Request;
 use jiff::Timestamp;
-use tracing_subscriber::filter::LevelFilter;
 
 use crate::exit::Exit;
 use crate::explaining::{ExpiringArgs, ExplainArgs};
 use crate::failure::Failure;
 use crate::importing::ImportArgs;
+use crate::logging::{self, LogFormat};
 use crate::output::print;
 use crate::{
     applying, doctoring, editing, explaining, importing, observing, planning, reporting, sandbox,
@@ -54,6 +54,9 @@ pub(crate) struct Common {
     /// Say more: -v what is read and written, -vv every request.
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     verbose: u8,
+    /// How to write on stderr what a run does: for people, or one JSON object a line.
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = LogFormat::Text, global = true)]
+    log_format: LogFormat,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -358,7 +361,7 @@ pub(crate) fn run() -> Exit {
         }
     };
     let color = cli.common.color(std::io::stderr().is_terminal());
-    log(cli.common.verbose, color);
+    logging::begin(cli.common.log_format, cli.common.verbose, color);
     match start(&cli) {
         Ok(exit) => exit,
         Err(failure) => {
@@ -426,23 +429,4 @@ fn schema(of: Described) -> Result<Exit, Failure> {
 pub(crate) fn now() -> Timestamp {
     let now = Timestamp::now();
     Timestamp::from_second(now.as_second()).unwrap_or(now)
-}
-
-fn log(verbose: u8, color: bool) {
-    let level = match verbose {
-        0 => LevelFilter::WARN,
-        1 => LevelFilter::INFO,
-        _ => LevelFilter::DEBUG,
-    };
-    let filter = tracing_subscriber::EnvFilter::new(format!(
-        "error,guestlist_tenant={level},guestlist={level}"
-    ));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(color)
-        .with_target(false)
-        // Where stderr has gone away, saying so there would end the run.
-        .log_internal_errors(false)
-        .init();
 }

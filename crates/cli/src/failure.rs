@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use guestlist_planner::safe::printable;
 use guestlist_planner::yaml::{Mistake, Source};
 
+use crate::logging::{TOLD, is_json};
 use crate::output::tell;
 
 /// Why a command stopped.
@@ -71,6 +72,9 @@ impl Failure {
 
     /// Prints the failure on stderr.
     pub(crate) fn print(&self, color: bool) {
+        if is_json() {
+            return self.log();
+        }
         if let Self::Mistakes(mistakes, sources) | Self::Edited(mistakes, sources) = self {
             for mistake in mistakes.iter().take(SHOWN) {
                 tell(&format!("{}\n", mistake.show(sources, color)));
@@ -80,14 +84,28 @@ impl Failure {
             }
         }
         tell(&format!("error: {}", printable(&self.to_string())));
-        let hint = match self {
+        for line in self.hint().iter().flat_map(|hint| hint.lines()) {
+            tell(&format!("hint: {}", printable(line)));
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
             Self::Tenant(error) => error.hint(),
             Self::Auth(error) => error.hint(),
             Self::Plain { hint, .. } => hint.clone(),
             _ => None,
-        };
-        for line in hint.iter().flat_map(|hint| hint.lines()) {
-            tell(&format!("hint: {}", printable(line)));
         }
+    }
+
+    /// Writes the failure as records: one for each mistake, and one for what came of it.
+    fn log(&self) {
+        if let Self::Mistakes(mistakes, _) | Self::Edited(mistakes, _) = self {
+            for mistake in mistakes.iter().take(SHOWN) {
+                let (line, column) = (mistake.place.line, mistake.place.column);
+                tracing::error!(target: TOLD, file = mistake.path, line, column, hint = mistake.hint, "{}", mistake.message);
+            }
+        }
+        tracing::error!(target: TOLD, hint = self.hint(), "{self}");
     }
 }

@@ -24,7 +24,7 @@ use crate::connection::connect;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::files::Files;
-use crate::output::{print, tell};
+use crate::output::{print, warn};
 use crate::progress::Bar;
 
 /// How many guests are asked about at once: their answers are held together.
@@ -120,7 +120,7 @@ async fn held(client: &Client, guests: &[&User]) -> Result<BTreeMap<ObjectId, Ve
     }
     bar.finish();
     if held.len() < guests.len() {
-        tell("memberships of some guests could not be read: their entries have no `groups:`");
+        warn("memberships of some guests could not be read: their entries have no `groups:`");
     }
     Ok(held)
 }

@@ -15,6 +15,7 @@ mod importing;
 mod interrupt;
 mod journal;
 mod keep;
+mod logging;
 mod observing;
 mod output;
 mod planning;

@@ -4,6 +4,7 @@
 use std::io::{ErrorKind, Write, stderr, stdout};
 
 use crate::failure::Failure;
+use crate::logging::{TOLD, is_json};
 
 /// Prints to stdout. A reader that has gone away, such as `head`, is no error.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
@@ -26,5 +27,22 @@ fn write(text: &str) -> std::io::Result<()> {
 
 /// Says a line on stderr.
 pub(crate) fn tell(line: &str) {
+    if is_json() {
+        tracing::info!(target: TOLD, "{}", line.trim_start());
+        return;
+    }
+    say(line);
+}
+
+/// Says a line on stderr about what is not as people may believe.
+pub(crate) fn warn(line: &str) {
+    if is_json() {
+        tracing::warn!(target: TOLD, "{line}");
+        return;
+    }
+    say(line);
+}
+
+fn say(line: &str) {
     let _ = stderr().write_all(format!("{line}\n").as_bytes());
 }

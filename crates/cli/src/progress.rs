@@ -9,10 +9,16 @@ use guestlist_planner::safe::printable;
 use guestlist_tenant::apply::Outcome;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::logging::{TOLD, is_json};
 use crate::output::tell;
 
 /// What the bar shows: steps done, and how long the rest will take at the pace so far.
 const BAR: &str = "{bar:30} {pos} of {len} steps, {msg}";
+
+/// Returns whether a bar can be shown.
+fn has_bar() -> bool {
+    !is_json() && std::io::stderr().is_terminal()
+}
 
 /// Shows the progress of a run.
 #[derive(Debug)]
@@ -25,7 +31,7 @@ pub(crate) struct Progress {
 impl Progress {
     /// Begins with none of `total` steps done.
     pub(crate) fn new(total: usize) -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
+        let bar = has_bar().then(|| {
             let style = ProgressStyle::with_template(BAR);
             let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
             let bar = ProgressBar::new(total as u64).with_style(style);
@@ -46,6 +52,7 @@ impl Progress {
         match &self.bar {
             // Its report gives their number.
             None if *outcome == Outcome::NotBegun => {}
+            None if is_json() => log(step, outcome, self.done, self.total),
             None => tell(&format!("[{}/{}] {line}", self.done, self.total)),
             Some(bar) => {
                 if matches!(outcome, Outcome::Failed { .. } | Outcome::Skipped(_)) {
@@ -89,6 +96,21 @@ fn line(step: &Step, outcome: &Outcome) -> String {
     }
 }
 
+/// Writes how a step ended as a record.
+fn log(step: &Step, outcome: &Outcome, done: usize, total: usize) {
+    let what = title(step);
+    match outcome {
+        Outcome::Done => tracing::info!(target: TOLD, outcome = "done", done, total, "{what}"),
+        Outcome::Failed { message, hint } => {
+            tracing::error!(target: TOLD, outcome = "failed", done, total, error = message, hint, "{what}")
+        }
+        Outcome::Skipped(why) => {
+            tracing::warn!(target: TOLD, outcome = "skipped", done, total, why, "{what}")
+        }
+        Outcome::NotBegun => {}
+    }
+}
+
 /// Shows how many of something are done; nothing where there is no terminal.
 #[derive(Debug)]
 pub(crate) struct Bar(Option<ProgressBar>);
@@ -96,7 +118,7 @@ pub(crate) struct Bar(Option<ProgressBar>);
 impl Bar {
     /// Begins with none of `total` done.
     pub(crate) fn new(total: usize, what: &'static str) -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
+        let bar = has_bar().then(|| {
             let style = ProgressStyle::with_template("{bar:30} {pos} of {len} {msg}");
             let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
             ProgressBar::new(total as u64)

@@ -25,7 +25,7 @@ pub fn json(plan: &Plan) -> String {
 
 /// Spells out, the way JSON does, what would hide or give orders in a log: the value is the same.
 /// Outside of its strings JSON has neither such characters nor `::` or `##`.
-fn escaped(json: &str) -> String {
+pub fn escaped(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     let mut last = ' ';
     for c in json.chars() {
