@@ -36,6 +36,7 @@ mod scale;
 mod scenario;
 mod schema;
 mod sign_in;
+mod starting;
 mod stopped;
 mod welcome;
 mod world;

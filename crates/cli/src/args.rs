@@ -16,9 +16,10 @@ use crate::failure::Failure;
 use crate::importing::ImportArgs;
 use crate::logging::{self, LogFormat};
 use crate::output::print;
+use crate::starting::InitArgs;
 use crate::{
     applying, doctoring, editing, explaining, importing, observing, planning, reporting, sandbox,
-    showing, validating,
+    showing, starting, validating,
 };
 
 /// Keeps the external guests of a Microsoft Entra ID tenant as YAML in git.
@@ -88,6 +89,8 @@ impl Common {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Write the files that a repository begins with. No file that is there is touched.
+    Init(InitArgs),
     /// Check the files, offline.
     Validate {
         /// How to print mistakes.
@@ -379,6 +382,7 @@ fn start(cli: &Cli) -> Result<Exit, Failure> {
         .build()
         .map_err(Failure::file("the runtime"))?;
     let exit = match &cli.command {
+        Command::Init(args) => starting::init(common, args, now),
         Command::Validate { format } => validating::validate(common, *format, now),
         Command::Plan(args) => runtime.block_on(planning::plan(common, args, now)),
         Command::Apply(args) => runtime.block_on(applying::apply(common, args, now)),

@@ -17,6 +17,9 @@ pub(crate) enum Failure {
     /// The files would not be right any more.
     #[error("{} in the edited files; nothing was written", mistakes(.0.len()))]
     Edited(Vec<Mistake>, Vec<Source>),
+    /// The files that were to be written would not be right.
+    #[error("{} in what was given; nothing was written", mistakes(.0.len()))]
+    Given(Vec<Mistake>, Vec<Source>),
     /// Graph, or the way there.
     #[error("{0}")]
     Tenant(#[from] guestlist_tenant::Error),
@@ -75,7 +78,7 @@ impl Failure {
         if is_json() {
             return self.log();
         }
-        if let Self::Mistakes(mistakes, sources) | Self::Edited(mistakes, sources) = self {
+        if let Some((mistakes, sources)) = self.mistakes() {
             for mistake in mistakes.iter().take(SHOWN) {
                 tell(&format!("{}\n", mistake.show(sources, color)));
             }
@@ -86,6 +89,15 @@ impl Failure {
         tell(&format!("error: {}", printable(&self.to_string())));
         for line in self.hint().iter().flat_map(|hint| hint.lines()) {
             tell(&format!("hint: {}", printable(line)));
+        }
+    }
+
+    fn mistakes(&self) -> Option<(&[Mistake], &[Source])> {
+        match self {
+            Self::Mistakes(mistakes, sources)
+            | Self::Edited(mistakes, sources)
+            | Self::Given(mistakes, sources) => Some((mistakes, sources)),
+            _ => None,
         }
     }
 
@@ -100,7 +112,7 @@ impl Failure {
 
     /// Writes the failure as records: one for each mistake, and one for what came of it.
     fn log(&self) {
-        if let Self::Mistakes(mistakes, _) | Self::Edited(mistakes, _) = self {
+        if let Some((mistakes, _)) = self.mistakes() {
             for mistake in mistakes.iter().take(SHOWN) {
                 let (line, column) = (mistake.place.line, mistake.place.column);
                 tracing::error!(target: TOLD, file = mistake.path, line, column, hint = mistake.hint, "{}", mistake.message);

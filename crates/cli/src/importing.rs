@@ -126,7 +126,7 @@ async fn held(client: &Client, guests: &[&User]) -> Result<BTreeMap<ObjectId, Ve
 }
 
 /// Writes a new file; one that is there is never touched.
-fn write(root: &Path, file: &Source) -> Result<(), Failure> {
+pub(crate) fn write(root: &Path, file: &Source) -> Result<(), Failure> {
     let path = root.join(&file.path);
     let save = || {
         if let Some(folder) = path.parent() {

@@ -24,6 +24,7 @@ mod reporting;
 mod rewrite;
 mod sandbox;
 mod showing;
+mod starting;
 mod validating;
 
 /// Trees of text are made and taken apart all the time, on several threads.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{Span, Timestamp, civil::Date};
 
-use self::entry::{Entry, scalar};
+use self::entry::Entry;
 use crate::address::ObjectId;
 use crate::domain::domain_of;
 use crate::kinds::group::seen::Found;
@@ -17,7 +17,7 @@ use crate::matching::Matching;
 use crate::request::Answer;
 use crate::snapshot::Snapshot;
 use crate::stamp::Reading;
-use crate::yaml::Source;
+use crate::yaml::{Source, scalar};
 
 /// How imported guests are spread over files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -30,6 +30,7 @@ pub mod safe;
 pub mod schema;
 pub mod snapshot;
 pub mod stamp;
+pub mod start;
 pub mod tidy;
 pub mod time;
 pub mod yaml;
