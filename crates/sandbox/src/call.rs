@@ -24,6 +24,8 @@ pub(crate) struct Call<'a> {
     pub(crate) now: Timestamp,
     /// Scheme, host and version: what absolute URLs begin with.
     pub(crate) root: &'a str,
+    /// The application that asks.
+    pub(crate) app: &'a str,
     pub(crate) granted: &'a BTreeSet<String>,
     /// Objects too new for other endpoints to know, and since when there are any.
     pub(crate) hidden: &'a HashMap<String, Instant>,

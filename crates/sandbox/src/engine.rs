@@ -1,7 +1,7 @@
 //! From a request to its answer: counting it, letting faults strike, checking the token and the
 //! permission, running the handler, and saving what changed. What a fault does is in `faults.rs`.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
 use jiff::Timestamp;
@@ -235,7 +235,7 @@ impl Engine {
             warning = self.meter.warning(quota, &asked);
         }
         let reply = refused.unwrap_or_else(|| {
-            let done = self.dispatch(root, request, &bearer.roles);
+            let done = self.dispatch(root, request, bearer);
             done.unwrap_or_else(|error| Reply::refusal(&error, ids, now))
         });
         match warning {
@@ -273,16 +273,11 @@ impl Engine {
         Ok(Answer::Reply(batch::answer(replies)))
     }
 
-    pub(crate) fn dispatch(
-        &mut self,
-        root: &str,
-        request: &Request,
-        granted: &BTreeSet<String>,
-    ) -> Outcome {
+    pub(crate) fn dispatch(&mut self, root: &str, request: &Request, bearer: &Bearer) -> Outcome {
         let now = self.now();
         self.tenant.purge(now);
         let (route, params) = routes::find(&request.method, &request.path)?;
-        if !route.any_of.iter().any(|one| granted.contains(*one)) {
+        if !route.any_of.iter().any(|one| bearer.roles.contains(*one)) {
             return Err(GraphError::denied());
         }
         let replication = self.behaviour.replication;
@@ -294,7 +289,8 @@ impl Engine {
             params,
             now,
             root,
-            granted,
+            app: &bearer.app,
+            granted: &bearer.roles,
             hidden: &self.born,
             born: Vec::new(),
             invitations: &mut self.invitations,

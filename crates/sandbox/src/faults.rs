@@ -9,6 +9,7 @@ use crate::error::GraphError;
 use crate::http::{Ids, Reply, Request};
 use crate::permissions;
 use crate::routes;
+use crate::token::Bearer;
 
 /// Where the portal finds Graph.
 const PORTAL: &str = "https://graph.microsoft.com/v1.0";
@@ -131,10 +132,13 @@ impl Engine {
             headers: vec![("content-type".into(), "application/json".into())],
             body: body.unwrap_or_default().into_bytes(),
         };
-        let everything = permissions::all().into_iter().collect();
+        let admin = Bearer {
+            app: "portal".to_owned(),
+            roles: permissions::all().into_iter().collect(),
+        };
         let born = std::mem::take(&mut self.born);
         // What Graph refuses does not happen; the caller has nothing to do with it.
-        let _ = self.dispatch(PORTAL, &request, &everything);
+        let _ = self.dispatch(PORTAL, &request, &admin);
         self.born.extend(born);
     }
 }

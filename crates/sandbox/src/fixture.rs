@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::audits;
 use crate::check::{self, Purpose};
 use crate::groups::mail_of;
 use crate::guest;
@@ -116,6 +117,24 @@ pub(crate) fn group(tenant: &Tenant, given: Object, now: Timestamp) -> Result<Ob
     Ok(group)
 }
 
+/// Completes an entry of the audit log; by itself, somebody was invited.
+pub(crate) fn audit(_: &Tenant, given: Object, now: Timestamp) -> Result<Object, String> {
+    let mut audit = checked("directoryAudit", given)?;
+    let defaults = [
+        ("activityDateTime", json!(time::stamp(now))),
+        ("activityDisplayName", json!(audits::INVITED)),
+        ("category", json!("UserManagement")),
+        ("initiatedBy", json!({ "user": null, "app": null })),
+        ("loggedByService", json!("Invited Users")),
+        ("operationType", json!("Add")),
+        ("result", json!("success")),
+    ];
+    for (name, value) in defaults {
+        audit.entry(name).or_insert(value);
+    }
+    Ok(audit)
+}
+
 /// Completes everything in a tenant, and checks that links lead somewhere.
 pub(crate) fn complete(tenant: &mut Tenant, now: Timestamp) -> Result<(), String> {
     for (id, given) in Table::clone(&tenant.users) {
@@ -129,6 +148,10 @@ pub(crate) fn complete(tenant: &mut Tenant, now: Timestamp) -> Result<(), String
     for (id, given) in tenant.groups.clone() {
         let whole = group(tenant, given, now)?;
         tenant.groups.insert(id, whole);
+    }
+    for (id, given) in tenant.directory_audits.clone() {
+        let whole = audit(tenant, given, now)?;
+        tenant.directory_audits.insert(id, whole);
     }
     for object in tenant.users.values().chain(tenant.groups.values()) {
         check_links(tenant, object)?;

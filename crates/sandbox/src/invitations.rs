@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::audits;
 use crate::call::Call;
 use crate::check::{self, Purpose};
 use crate::error::{GraphError, Outcome};
@@ -47,6 +48,7 @@ pub(crate) fn create(call: &mut Call<'_>) -> Outcome {
         }
     };
     *call.invitations += 1;
+    audits::invited(call, &id, reset);
     send_mail(call, &body, &id, kind);
     Ok(Reply::created(answer(call, &body, &id)))
 }

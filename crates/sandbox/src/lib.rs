@@ -14,6 +14,7 @@
 //! # }
 //! ```
 
+mod audits;
 mod batch;
 mod behaviour;
 mod call;

@@ -145,6 +145,7 @@ pub(crate) const READ_OBJECTS: &[&str] = &[
 ];
 pub(crate) const READ_POLICY: &[&str] = &["Policy.Read.All", "Policy.ReadWrite.Authorization"];
 pub(crate) const WRITE_POLICY: &[&str] = &["Policy.ReadWrite.Authorization"];
+pub(crate) const READ_AUDITS: &[&str] = &["AuditLog.Read.All", "Directory.Read.All"];
 pub(crate) const READ_ENTITLEMENTS: &[&str] = &[
     "EntitlementManagement.Read.All",
     "EntitlementManagement.ReadWrite.All",

@@ -4,7 +4,9 @@ use crate::call::Call;
 use crate::error::{GraphError, Outcome};
 use crate::http::percent_decode;
 use crate::permissions::*;
-use crate::{deleted, directory, groups, invitations, mail, members, roles, sponsors, users};
+use crate::{
+    audits, deleted, directory, groups, invitations, mail, members, roles, sponsors, users,
+};
 
 /// One row of the table.
 pub(crate) struct Route {
@@ -30,6 +32,8 @@ const ROUTES: &[Route] = routes! {
     POST "/directoryObjects/getByIds" READ_OBJECTS => directory::get_by_ids;
     GET "/policies/authorizationPolicy" READ_POLICY => directory::authorization_policy;
     PATCH "/policies/authorizationPolicy" WRITE_POLICY => directory::set_authorization_policy;
+    GET "/auditLogs/directoryAudits" READ_AUDITS => audits::list;
+    GET "/auditLogs/directoryAudits/{id}" READ_AUDITS => audits::get;
     GET "/identityGovernance/entitlementManagement/subjects" READ_ENTITLEMENTS => directory::subjects;
     GET "/users" READ_USERS => users::list;
     POST "/users" CREATE_USERS => users::create;

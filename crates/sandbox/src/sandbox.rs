@@ -138,6 +138,17 @@ impl Sandbox {
         self.insert(group, "group", fixture::group)
     }
 
+    /// Adds an entry to the audit log, as if somebody had done something before, and returns its
+    /// id. What is not said is that somebody was invited, and successfully.
+    ///
+    /// # Panics
+    ///
+    /// If the entry has a property that Graph does not know.
+    #[track_caller]
+    pub fn insert_audit(&self, audit: Value) -> String {
+        self.insert(audit, "audit", fixture::audit)
+    }
+
     #[track_caller]
     fn insert(
         &self,
@@ -161,6 +172,7 @@ impl Sandbox {
         let before = match kind {
             "group" => tenant.groups.insert(id.clone(), object),
             "user" => tenant.users.insert(id.clone(), object),
+            "audit" => tenant.directory_audits.insert(id.clone(), object),
             _ => tenant.deleted_users.insert(id.clone(), object),
         };
         assert!(before.is_none(), "two objects with the id {id}");

@@ -38,6 +38,9 @@ pub(crate) struct Tenant {
     /// People as entitlement management knows them.
     #[serde(with = "listed")]
     pub(crate) subjects: Table,
+    /// What was done in the tenant, as far as it is noted: invitations.
+    #[serde(with = "listed")]
+    pub(crate) directory_audits: Table,
     pub(crate) authorization_policy: Object,
     /// What Microsoft would have mailed, and what apps sent from mailboxes.
     pub(crate) mails: Vec<Value>,
