@@ -183,6 +183,7 @@ fn the_doctor_names_what_is_missing_and_what_is_lost_without_it() {
         "  missing  directory roles                            RoleManagement.Read.Directory\n           without it nobody is disabled, stripped or deleted\n",
         "  missing  memberships                                GroupMember.ReadWrite.All\n",
         "  missing  whom entitlement management governs        EntitlementManagement.Read.All (not used by these files)\n",
+        "  missing  who invited whom, for `import --inviters`  AuditLog.Read.All (not used by these files)\n           without it inviters are not proposed as sponsors\n",
         "The least permissions to plan: Group.Read.All, GroupMember.Read.All, Organization.Read.All, RoleManagement.Read.Directory, User.Read.All\n",
     ] {
         assert!(told.contains(line), "{line} is not in\n{told}");

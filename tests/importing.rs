@@ -1,5 +1,6 @@
 //! Starting on a tenant that is there already: import, then a plan that only takes people on.
 
+use guestlist_sandbox::Behaviour;
 use serde_json::{Value, json};
 
 use crate::harness::{REAL, Repository, Tenant};
@@ -186,4 +187,138 @@ fn files_can_follow_sponsors_or_groups() {
         told.starts_with("policies/groups.yaml\nguests/others.yaml\n"),
         "{told}"
     );
+}
+
+/// A tenant whose guests have no sponsor, but for one, and what its audit log says of them.
+fn unsponsored() -> Tenant {
+    let tenant = Tenant::empty();
+    let grace = tenant.sandbox.find("grace@fabrikam.example").unwrap();
+    let gone = tenant
+        .sandbox
+        .insert_user(json!({ "mail": "gone@fabrikam.example" }));
+    let member = |mail: &str, enabled: bool| {
+        let user = json!({ "mail": mail, "displayName": mail, "accountEnabled": enabled });
+        tenant.sandbox.insert_user(user)
+    };
+    let (niels, hedy) = (
+        member("niels@fabrikam.example", false),
+        member("hedy@fabrikam.example", true),
+    );
+    let invited = |mail: &str, by: Value, result: &str| {
+        let id = guest(&tenant, mail, json!({}));
+        tenant.sandbox.insert_audit(json!({
+            "initiatedBy": by, "result": result, "targetResources": [{ "id": id, "type": "User" }],
+        }));
+        id
+    };
+    let user = |id: &str| json!({ "user": { "id": id }, "app": null });
+    let ada = invited("ada@contoso.example", user(&grace), "success");
+    invited("by-a-guest@contoso.example", user(&ada), "success");
+    invited(
+        "by-an-app@contoso.example",
+        json!({ "app": { "appId": grace } }),
+        "success",
+    );
+    invited("by-a-leaver@contoso.example", user(&gone), "success");
+    invited("by-niels@contoso.example", user(&niels), "success");
+    invited("not-really@contoso.example", user(&hedy), "failure");
+    guest(
+        &tenant,
+        "vouched@contoso.example",
+        json!({ "sponsors": [hedy] }),
+    );
+    tenant.sandbox.delete(&gone);
+    tenant
+}
+
+fn asked_for_audits(tenant: &Tenant) -> usize {
+    let audits = |request: &guestlist_sandbox::Received| request.path.contains("/auditLogs/");
+    tenant
+        .sandbox
+        .requests()
+        .iter()
+        .filter(|it| audits(it))
+        .count()
+}
+
+#[test]
+fn inviters_who_can_vouch_are_proposed_where_there_is_no_sponsor() {
+    let (tenant, repository) = (unsponsored(), repository(""));
+    let told = tenant.run(&repository, &["import", "--inviters"]).ends(0);
+    assert_eq!(asked_for_audits(&tenant), 1);
+    assert!(
+        told.stdout.contains(
+            "\nnote: 5 without sponsor, of whom the audit log names no inviter who is here"
+        ),
+        "{}",
+        told.stdout
+    );
+    let text =
+        std::fs::read_to_string(repository.path().join("guests/contoso.example.yaml")).unwrap();
+    let sponsors: Vec<_> = text
+        .lines()
+        .filter(|line| line.contains("sponsors:"))
+        .collect();
+    assert_eq!(
+        sponsors,
+        [
+            "    sponsors: [grace@fabrikam.example]  # inviter, by the audit log",
+            "    sponsors: [hedy@fabrikam.example]",
+        ]
+    );
+    let plan = tenant.run(&repository, &["plan"]).ends(0).stdout;
+    assert!(
+        plan.contains("+ sponsor ada@contoso.example / grace@fabrikam.example")
+            && plan.contains("\n1 to create, 7 to change, 0 to delete."),
+        "{plan}"
+    );
+    tenant.applied(&repository);
+}
+
+#[test]
+fn the_audit_log_is_read_only_where_it_is_wanted_and_needed() {
+    let (tenant, repository) = (unsponsored(), repository(""));
+    let dry = ["import", "--dry-run"];
+    let told = tenant.run(&repository, &dry).ends(0).stdout;
+    assert!(
+        told.contains("\nnote: 6 without sponsor: `--inviters` looks up who invited them\n"),
+        "{told}"
+    );
+    let sponsored = Tenant::empty();
+    let grace = sponsored.sandbox.find("grace@fabrikam.example").unwrap();
+    guest(
+        &sponsored,
+        "ada@contoso.example",
+        json!({ "sponsors": [grace] }),
+    );
+    let told = sponsored.run(&repository, &["import", "--dry-run", "--inviters"]);
+    assert!(!told.ends(0).stdout.contains("without sponsor"));
+    assert_eq!(
+        (asked_for_audits(&tenant), asked_for_audits(&sponsored)),
+        (0, 0)
+    );
+}
+
+#[test]
+fn without_permission_for_the_audit_log_import_says_so_and_goes_on() {
+    let (tenant, repository) = (unsponsored(), repository(""));
+    let granted = [
+        "User.Read.All",
+        "Organization.Read.All",
+        "Group.Read.All",
+        "GroupMember.Read.All",
+    ];
+    tenant.sandbox.behave(Behaviour {
+        permissions: Some(granted.map(str::to_owned).into()),
+        ..Behaviour::default()
+    });
+    let told = tenant.run(&repository, &["import", "--inviters"]).ends(0);
+    let said = "the audit log could not be read (AuditLog.Read.All): who invited whom is not known";
+    assert_eq!(told.stderr.matches(said).count(), 1, "{}", told.stderr);
+    assert!(
+        told.stdout.contains("7 guests and 0 groups were written."),
+        "{}",
+        told.stdout
+    );
+    tenant.run(&repository, &["validate"]).ends(0);
 }

@@ -8,7 +8,8 @@ use std::path::Path;
 use clap::ValueEnum;
 use guestlist_planner::address::ObjectId;
 use guestlist_planner::explain::memberships;
-use guestlist_planner::import::{self, By, Held, Imported, Options, candidates, import};
+use guestlist_planner::import::inviters::{invitations, invited, lacks_sponsor, proposed, who};
+use guestlist_planner::import::{self, By, Held, Imported, Known, Options, candidates, import};
 use guestlist_planner::kinds::guest::user::User;
 use guestlist_planner::safe::printable;
 use guestlist_planner::snapshot::{AbsorbError, governed};
@@ -42,6 +43,9 @@ pub(crate) struct ImportArgs {
     /// Spread the ends over so many weeks from then on, so that they do not all fall on one day.
     #[arg(long, value_name = "WEEKS", default_value_t = 1, requires = "expires")]
     spread: usize,
+    /// Propose who invited them as sponsors of guests who have none, by the tenant's audit log.
+    #[arg(long)]
+    inviters: bool,
     /// Say what would be written, and write nothing.
     #[arg(long)]
     dry_run: bool,
@@ -90,8 +94,14 @@ pub(crate) async fn run(
     crate::connection::right_tenant(&config, &snapshot)?;
     let (guests, notes) = candidates(&config, &snapshot);
     let held = held(client, &guests).await?;
-    let mut imported = import(&config, &snapshot, &sources, &guests, &held, options, now);
+    let (inviters, note) = inviters(client, &guests, args.inviters).await?;
+    let known = Known {
+        held: &held,
+        inviters: &inviters,
+    };
+    let mut imported = import(&config, &snapshot, &sources, &guests, known, options, now);
     imported.notes.splice(0..0, notes);
+    imported.notes.extend(note);
     if !args.dry_run {
         for file in &imported.files {
             write(&common.dir, file)?;
@@ -123,6 +133,43 @@ async fn held(client: &Client, guests: &[&User]) -> Result<BTreeMap<ObjectId, Ve
         warn("memberships of some guests could not be read: their entries have no `groups:`");
     }
     Ok(held)
+}
+
+/// Returns who is to be proposed as sponsor, by the guest's id, and what there is to say about it. The
+/// log is read only if it is wanted and somebody has no sponsor; where that is denied, nobody is proposed.
+async fn inviters(
+    client: &Client,
+    guests: &[&User],
+    wanted: bool,
+) -> Result<(BTreeMap<ObjectId, String>, Option<String>), Failure> {
+    let lacking: Vec<_> = guests
+        .iter()
+        .copied()
+        .filter(|it| lacks_sponsor(it))
+        .collect();
+    let (none, count) = (BTreeMap::new(), lacking.len());
+    if count == 0 {
+        return Ok((none, None));
+    }
+    if !wanted {
+        let note = format!("{count} without sponsor: `--inviters` looks up who invited them");
+        return Ok((none, Some(note)));
+    }
+    let answers = client.read(vec![invitations()]).await?;
+    let Some(invited) = answers
+        .iter()
+        .find_map(|(_, answer)| invited(answer, &lacking))
+    else {
+        warn("the audit log could not be read (AuditLog.Read.All): who invited whom is not known");
+        return Ok((none, None));
+    };
+    let answers = client.read(who(&invited)).await?;
+    let proposed = proposed(&invited, &answers);
+    let rest = count - proposed.len();
+    let note = (rest > 0).then(|| {
+        format!("{rest} without sponsor, of whom the audit log names no inviter who is here; it reaches back some weeks at most")
+    });
+    Ok((proposed, note))
 }
 
 /// Writes a new file; one that is there is never touched.

@@ -98,6 +98,13 @@ pub fn features(config: &Config) -> Vec<Feature> {
             false,
             Some(governed()),
         ),
+        read(
+            "who invited whom, for `import --inviters`",
+            &["AuditLog.Read.All"],
+            "inviters are not proposed as sponsors",
+            false,
+            None,
+        ),
         write(
             "invite, remind, ask for consent again",
             &["User.Invite.All", "User.ReadWrite.All"],
@@ -184,6 +191,7 @@ pub fn grants(granted: &[String], needed: &str) -> bool {
             "Directory.Read.All",
             "Directory.ReadWrite.All",
         ],
+        "AuditLog.Read.All" => &["Directory.Read.All"],
         "EntitlementManagement.Read.All" => &["EntitlementManagement.ReadWrite.All"],
         "User.Invite.All" | "User.RevokeSessions.All" => {
             &["User.ReadWrite.All", "Directory.ReadWrite.All"]

@@ -2,12 +2,13 @@
 //! that a plan afterwards takes them on and changes nothing else.
 
 mod entry;
+pub mod inviters;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{Span, Timestamp, civil::Date};
 
-use self::entry::Entry;
+use self::entry::{Entry, Sponsors};
 use crate::address::ObjectId;
 use crate::domain::domain_of;
 use crate::kinds::group::seen::Found;
@@ -62,6 +63,15 @@ const NAMED: usize = 3;
 pub struct Held {
     id: String,
     name: String,
+}
+
+/// What is known of the guests besides their accounts, by their ids.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'a> {
+    /// The groups that they are members of, as far as that could be read.
+    pub held: &'a BTreeMap<ObjectId, Vec<Held>>,
+    /// What the inviters are called who are proposed as sponsors.
+    pub inviters: &'a BTreeMap<ObjectId, String>,
 }
 
 /// Returns the guests that no file means and that can become ours, by address.
@@ -132,14 +142,13 @@ impl LeftOut {
     }
 }
 
-/// Writes files for guests. `held` are the groups that they are members of, by id, as far as that
-/// could be read; `sources` are the files there are.
+/// Writes files for guests; `sources` are the files there are.
 pub fn import(
     config: &Config,
     snapshot: &Snapshot,
     sources: &[Source],
     guests: &[&User],
-    held: &BTreeMap<ObjectId, Vec<Held>>,
+    known: Known<'_>,
     options: Options,
     now: Timestamp,
 ) -> Imported {
@@ -149,12 +158,13 @@ pub fn import(
         .iter()
         .enumerate()
         .map(|(place, user)| {
-            let held = held.get(&user.id).map(|held| groups.names(held));
-            let sponsors = sponsors(snapshot, user);
+            let held = known.held.get(&user.id).map(|held| groups.names(held));
+            let sponsors = sponsors(snapshot, user, known);
             if sponsors.is_none() && user.sponsors.as_ref().is_some_and(|ids| !ids.is_empty()) {
                 left_out.add("their sponsors, whom nothing names", &user.label());
             }
-            let file = file(options.by, user, sponsors.as_deref(), held.as_deref());
+            let names = sponsors.as_ref().map(|sponsors| sponsors.names.as_slice());
+            let file = file(options.by, user, names, held.as_deref());
             let day = options
                 .expires
                 .map(|first| spread(first, place, options.weeks));
@@ -270,18 +280,26 @@ fn spread(first: Date, place: usize, weeks: usize) -> Date {
     first.saturating_add(Span::new().weeks(weeks))
 }
 
-/// Returns whom the sponsors of a guest are called; none if there is none, or one has no name.
-fn sponsors(snapshot: &Snapshot, user: &User) -> Option<Vec<String>> {
-    let named = |id: &String| {
-        let sponsor = snapshot.users.get(id)?;
-        let name = sponsor
-            .mail
-            .clone()
-            .unwrap_or(sponsor.user_principal_name.clone());
-        Some(name.to_lowercase()).filter(|name| name.contains('@'))
-    };
-    let ids = user.sponsors.as_ref().filter(|ids| !ids.is_empty())?;
-    ids.iter().map(named).collect()
+/// Returns what the sponsors of a guest are called, or the inviter of one who has none; none if nobody
+/// is known, or one has no name.
+fn sponsors(snapshot: &Snapshot, user: &User, known: Known<'_>) -> Option<Sponsors> {
+    let named = |id: &String| called(snapshot.users.get(id)?);
+    match user.sponsors.as_deref()? {
+        [] => known.inviters.get(&user.id).map(|name| Sponsors {
+            names: vec![name.clone()],
+            invited: true,
+        }),
+        ids => Some(Sponsors {
+            names: ids.iter().map(named).collect::<Option<_>>()?,
+            invited: false,
+        }),
+    }
+}
+
+/// Returns what files call a user of this tenant.
+fn called(user: &User) -> Option<String> {
+    let name = user.mail.as_ref().unwrap_or(&user.user_principal_name);
+    Some(name.to_lowercase()).filter(|name| name.contains('@'))
 }
 
 /// Returns the groups in an answer that a person can be put into and taken out of; none if there is

@@ -205,7 +205,7 @@ impl Snapshot {
             .collect();
         let mut sponsors: Vec<_> = sponsors.into_iter().map(String::as_str).collect();
         sponsors.sort_unstable();
-        reads.extend(sponsors.chunks(15).map(|ids| principals_where(ids, "id")));
+        reads.extend(principals_by_id(&sponsors));
         if matching.adopts(desired) {
             reads.push(governed());
         }
@@ -478,15 +478,14 @@ fn principals_named(names: &[&str]) -> Read {
     )
 }
 
-fn principals_where(values: &[&str], property: &str) -> Read {
-    let clause = |value: &&str| format!("{property}%20eq%20{}", literal(value));
-    principals_filtered(
-        &values
-            .iter()
-            .map(clause)
-            .collect::<Vec<_>>()
-            .join("%20or%20"),
-    )
+/// Returns the reads of users by their ids.
+pub(crate) fn principals_by_id(ids: &[&str]) -> Vec<Read> {
+    let clause = |id: &&str| format!("id%20eq%20{}", literal(id));
+    let some = |ids: &[&str]| {
+        let clauses: Vec<_> = ids.iter().map(clause).collect();
+        principals_filtered(&clauses.join("%20or%20"))
+    };
+    ids.chunks(15).map(some).collect()
 }
 
 fn principals_filtered(filter: &str) -> Read {

@@ -10,6 +10,13 @@ use crate::yaml::scalar;
 /// The properties that are worth a line. What is written is managed from then on.
 const PROPERTIES: [&str; 4] = ["displayName", "companyName", "department", "jobTitle"];
 
+/// Who vouches.
+pub(super) struct Sponsors {
+    pub(super) names: Vec<String>,
+    /// Whether that is only who invited the guest.
+    pub(super) invited: bool,
+}
+
 /// An entry, and the file it goes into.
 pub(super) struct Entry {
     /// The name of the file, without folder and ending.
@@ -24,7 +31,7 @@ impl Entry {
     pub(super) fn new(
         file: String,
         user: &User,
-        sponsors: Option<Vec<String>>,
+        sponsors: Option<Sponsors>,
         groups: Option<Vec<String>>,
         expires: Option<Date>,
         now: Timestamp,
@@ -41,7 +48,12 @@ impl Entry {
             }
         }
         if let Some(sponsors) = sponsors {
-            line("sponsors", list(&sponsors));
+            let why = if sponsors.invited {
+                "  # inviter, by the audit log"
+            } else {
+                ""
+            };
+            line("sponsors", format!("{}{why}", list(&sponsors.names)));
         }
         let since = user.created.unwrap_or(now).strftime("%F");
         line("justification", format!("In the tenant since {since}"));
