@@ -10,6 +10,7 @@ mod asking;
 mod bad_input;
 #[cfg(all(unix, feature = "browser"))]
 mod browser;
+mod docs;
 mod editing;
 mod edits;
 mod expiry;

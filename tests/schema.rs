@@ -29,6 +29,8 @@ fn yaml(text: &str) -> Value {
 fn validator(of: &str) -> Validator {
     let options = jsonschema::options().should_validate_formats(true);
     options.build(&schema(of)).unwrap()
+pub(crate) fn validator(files: &str) -> Validator {
+    jsonschema::validator_for(&schema(files)).unwrap()
 }
 
 #[test]
