@@ -69,7 +69,7 @@ pub(crate) struct Written {
     /// Security (the default for a new one) or Microsoft 365.
     #[serde(rename = "type")]
     group_type: Option<Type>,
-    /// Users by mail or sign-in name, or groups by name.
+    /// Users by mail or sign-in name.
     owners: Option<Vec<String>>,
     /// What happens to guests in it whom no file puts there.
     guests: Option<Undeclared>,

@@ -115,7 +115,10 @@ impl JsonSchema for WrittenGroup {
                 { "type": "string" },
                 {
                     "type": "object",
-                    "properties": { "name": { "type": "string" }, "expires": until },
+                    "properties": {
+                        "name": { "type": "string", "description": "The group, as policies name it." },
+                        "expires": until,
+                    },
                     "required": ["name"],
                     "additionalProperties": false,
                 },
