@@ -30,6 +30,7 @@ mod promises;
 mod properties;
 mod quota;
 mod random;
+mod reference;
 #[cfg(all(unix, feature = "browser"))]
 mod report;
 mod reviewing;
