@@ -26,11 +26,9 @@ fn yaml(text: &str) -> Value {
     serde_yaml::from_str(text).unwrap()
 }
 
-fn validator(of: &str) -> Validator {
+pub(crate) fn validator(of: &str) -> Validator {
     let options = jsonschema::options().should_validate_formats(true);
     options.build(&schema(of)).unwrap()
-pub(crate) fn validator(files: &str) -> Validator {
-    jsonschema::validator_for(&schema(files)).unwrap()
 }
 
 #[test]
