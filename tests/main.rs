@@ -26,6 +26,7 @@ mod logging;
 mod looks;
 mod matching;
 mod meanwhile;
+mod notices;
 mod promises;
 mod properties;
 mod quota;

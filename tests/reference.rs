@@ -181,7 +181,7 @@ fn text_kind(value: &Value) -> String {
         kind += &format!(" up to {most}");
     }
     if let Some(example) = value["examples"][0].as_str() {
-        kind += &format!(" such as `{example}`");
+        kind += &format!(" such as `{}`", example.replace('\n', "\\n"));
     }
     if value["type"][1] == "null" {
         kind += " or `null`";

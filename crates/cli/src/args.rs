@@ -15,11 +15,12 @@ use crate::explaining::{ExpiringArgs, ExplainArgs};
 use crate::failure::Failure;
 use crate::importing::ImportArgs;
 use crate::logging::{self, LogFormat};
+use crate::notifying::NotifyArgs;
 use crate::output::print;
 use crate::starting::InitArgs;
 use crate::{
-    applying, doctoring, editing, explaining, importing, observing, planning, reporting, sandbox,
-    showing, starting, validating,
+    applying, doctoring, editing, explaining, importing, notifying, observing, planning, reporting,
+    sandbox, showing, starting, validating,
 };
 
 /// Keeps the external guests of a Microsoft Entra ID tenant as YAML in git.
@@ -119,6 +120,8 @@ enum Command {
     Explain(ExplainArgs),
     /// Who loses access soon, going by the files.
     Expiring(ExpiringArgs),
+    /// Tell sponsors by mail whose guests are about to lose access. Only shows the mails without --send.
+    Notify(NotifyArgs),
     /// Sign in, and say of each feature whether it is ready and what is missing.
     Doctor,
     /// Print the JSON Schema of the files, for editors, or of a plan, for programs.
@@ -390,6 +393,7 @@ fn start(cli: &Cli) -> Result<Exit, Failure> {
         Command::Import(args) => runtime.block_on(importing::run(common, args, now)),
         Command::Explain(args) => runtime.block_on(explaining::explained(common, args, now)),
         Command::Expiring(args) => explaining::expiring(common, args, now),
+        Command::Notify(args) => runtime.block_on(notifying::run(common, args, now)),
         Command::Doctor => runtime.block_on(doctoring::doctor(common, now)),
         Command::Schema { of } => schema(*of),
         Command::Completions { shell } => completions(*shell),

@@ -16,6 +16,7 @@ mod interrupt;
 mod journal;
 mod keep;
 mod logging;
+mod notifying;
 mod observing;
 mod output;
 mod planning;

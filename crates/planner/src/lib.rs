@@ -18,6 +18,7 @@ pub mod limits;
 pub mod load;
 pub mod mail;
 pub mod matching;
+pub mod notice;
 mod offboard;
 mod parallel;
 pub mod plan;

@@ -462,6 +462,11 @@ fn principals(desired: &Desired) -> Vec<Read> {
 
 const PRINCIPAL: &str = "$select=id,displayName,mail,userPrincipalName,userType,accountEnabled";
 
+/// Returns the read of a user by mail or sign-in name.
+pub fn user_named(name: &str) -> Read {
+    principals_named(&[name])
+}
+
 fn principals_named(names: &[&str]) -> Read {
     let clause = |name: &&str| {
         format!(

@@ -44,6 +44,8 @@ pub enum Mark {
     Pending,
     /// Whether the mail that we send ourselves is [`OWED`] or [`SENDING`].
     Welcome,
+    /// Of which end of access sponsors were told.
+    Notified,
 }
 
 /// A mail is to be sent, and was not yet.
@@ -63,6 +65,7 @@ impl Mark {
             Self::Blocked => "blocked",
             Self::Pending => "pending",
             Self::Welcome => "welcome",
+            Self::Notified => "notified",
         }
     }
 }

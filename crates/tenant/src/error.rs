@@ -90,6 +90,12 @@ pub enum Error {
     /// No credential.
     #[error(transparent)]
     Auth(#[from] AuthError),
+    /// Somebody else wrote to an account while we did.
+    #[error("{0}: someone else changed the account meanwhile; run again")]
+    Changed(String),
+    /// What is done could not be noted, so it was not done.
+    #[error("the journal could not be written: {0}")]
+    Journal(String),
     /// The trusted CAs cannot be used.
     #[error("trusted CAs: {0}")]
     Trust(String),
@@ -298,9 +304,12 @@ impl Error {
             Self::SignIn(_) => {
                 "check tenant, application and credential: the line above says which one was chosen"
             }
-            Self::Loop { .. } | Self::BadPath { .. } | Self::Stopped { .. } | Self::Trust(_) => {
-                return None;
-            }
+            Self::Loop { .. }
+            | Self::BadPath { .. }
+            | Self::Stopped { .. }
+            | Self::Changed(_)
+            | Self::Journal(_)
+            | Self::Trust(_) => return None,
         };
         Some(hint.to_owned())
     }

@@ -7,6 +7,7 @@ pub mod auth;
 mod budget;
 pub mod client;
 pub mod error;
+pub mod notify;
 mod observe;
 mod stop;
 mod throttle;

@@ -5,6 +5,7 @@ pub mod explain;
 pub mod github;
 pub mod html;
 pub mod markdown;
+pub mod notice;
 mod patch;
 pub mod text;
 

@@ -73,12 +73,17 @@ pub struct Entry {
 impl Entry {
     /// Returns the line before a request of a step is sent.
     pub(super) fn intent(step: &Step, request: &Request) -> Self {
+        Self::about(&step.address.to_string(), &step.because.text, request)
+    }
+
+    /// Returns the line before a request is sent.
+    pub(crate) fn about(address: &str, because: &str, request: &Request) -> Self {
         Self {
             at: Timestamp::now(),
             phase: Phase::Intent,
-            address: step.address.to_string(),
+            address: address.to_owned(),
             request: format!("{} {}", request.method.as_str(), request.path),
-            because: step.because.text.clone(),
+            because: because.to_owned(),
             result: None,
             failed: false,
             in_doubt: false,
@@ -87,7 +92,7 @@ impl Entry {
     }
 
     /// Returns the line after it.
-    pub(super) fn outcome(self, result: &Result<Reply, Error>) -> Self {
+    pub(crate) fn outcome(self, result: &Result<Reply, Error>) -> Self {
         let phase = Phase::Outcome;
         match result {
             Ok(reply) => Self {
