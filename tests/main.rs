@@ -21,6 +21,7 @@ mod guest_files;
 mod harness;
 mod importing;
 mod inside;
+mod journey;
 mod killed;
 mod logging;
 mod looks;
