@@ -91,18 +91,31 @@ impl Common {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Write the files that a repository begins with. No file that is there is touched.
+    #[command(
+        after_help = "Examples:\n  guestlist init --tenant contoso.onmicrosoft.com --owner partner-access --ci github"
+    )]
     Init(InitArgs),
     /// Check the files, offline.
+    #[command(
+        after_help = "Examples:\n  guestlist validate\n  guestlist validate --format github   # in a pull request"
+    )]
     Validate {
         /// How to print mistakes.
         #[arg(long, value_enum, default_value_t = Checks::Text)]
         format: Checks,
     },
     /// Show what would change. Reads the tenant, never writes to it.
+    #[command(
+        after_help = "Examples:\n  guestlist plan\n  guestlist plan --at +30d              # as of another day\n  guestlist plan --out plan.json        # for apply plan.json\n  guestlist plan --format markdown      # for a comment"
+    )]
     Plan(PlanArgs),
     /// Plan, show, ask, execute; with a saved PLAN, execute only what was approved.
+    #[command(
+        after_help = "Examples:\n  guestlist apply                       # shows the plan and asks\n  guestlist apply plan.json             # only what was approved\n  guestlist apply --yes --no-removals   # in a job, nothing is taken from anybody\n  guestlist apply --only ada@contoso.example"
+    )]
     Apply(ApplyArgs),
     /// Print a saved plan, or the journal of an apply.
+    #[command(after_help = "Examples:\n  guestlist show plan.json --format markdown")]
     Show {
         /// The file that `plan --out` wrote, or one below .guestlist/journal/.
         #[arg(value_name = "PLAN")]
@@ -115,32 +128,49 @@ enum Command {
         mask: bool,
     },
     /// Write YAML for the guests that the tenant has and no file declares.
+    #[command(
+        after_help = "Examples:\n  guestlist import --dry-run\n  guestlist import --expires +180d --spread 8"
+    )]
     Import(ImportArgs),
     /// Everything about one guest: the account, what it holds and why, what happens next.
+    #[command(after_help = "Examples:\n  guestlist explain ada@contoso.example")]
     Explain(ExplainArgs),
     /// Who loses access soon, going by the files.
+    #[command(
+        after_help = "Examples:\n  guestlist expiring --within 60d\n  guestlist expiring --format markdown  # by sponsor, for an issue"
+    )]
     Expiring(ExpiringArgs),
     /// Tell sponsors by mail whose guests are about to lose access. Only shows the mails without --send.
+    #[command(
+        after_help = "Examples:\n  guestlist notify --within 14d         # shows the mails\n  guestlist notify --within 14d --send"
+    )]
     Notify(NotifyArgs),
     /// Sign in, and say of each feature whether it is ready and what is missing.
     Doctor,
     /// Print the JSON Schema of the files, for editors, or of a plan, for programs.
+    #[command(after_help = "Examples:\n  guestlist schema guests > guests.schema.json")]
     Schema {
         /// Of what.
         #[arg(value_enum)]
         of: Described,
     },
     /// Write a page: who is in, who vouches, which access until when. It is personal data.
+    #[command(after_help = "Examples:\n  guestlist report --out report.html")]
     Report(ReportArgs),
     /// Save what the tenant has, for `plan --observed`. It is personal data.
+    #[command(after_help = "Examples:\n  guestlist observe --out snapshot.json")]
     Observe {
         /// The file to write; without it, stdout.
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
     /// Give declared guests more time: sets `expires` in the files, and changes nothing else there.
+    #[command(
+        after_help = "Examples:\n  guestlist renew ada@contoso.example --until 2028-12-31\n  guestlist renew ada@contoso.example mary@contoso.example --until +180d --dry-run"
+    )]
     Renew(RenewArgs),
     /// Take guests out of the files. The next apply ends their access.
+    #[command(after_help = "Examples:\n  guestlist remove ada@contoso.example --dry-run")]
     Remove {
         #[command(flatten)]
         guests: Named,
@@ -148,6 +178,7 @@ enum Command {
         editing: Editing,
     },
     /// Take guests out of the files whose off-boarding is complete, and mark those who left.
+    #[command(after_help = "Examples:\n  guestlist tidy --dry-run")]
     Tidy {
         /// Go by a saved snapshot, without credentials.
         #[arg(long, value_name = "FILE")]
@@ -156,6 +187,7 @@ enum Command {
         editing: Editing,
     },
     /// Print what completes this command in a shell.
+    #[command(after_help = "Examples:\n  guestlist completions bash > guestlist.bash")]
     Completions {
         /// Which shell.
         #[arg(value_enum)]
