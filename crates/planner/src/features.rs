@@ -112,7 +112,7 @@ pub fn features(config: &Config) -> Vec<Feature> {
             guests().len() > 0,
         ),
         write(
-            "mail from our own mailboxes (`invitation.from`, `mails.expiring.from`)",
+            "send mail from mailboxes of the tenant",
             &["Mail.Send"],
             "whoever is invited that way is owed the welcome, and sponsors are not told; a role of Exchange \
              instead of the permission does not show in the token",

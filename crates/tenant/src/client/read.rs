@@ -34,9 +34,10 @@ impl Client {
                 short.push(pages);
             }
         }
-        while !short.is_empty() {
-            let rest = short.split_off(short.len().min(BATCH));
-            groups.push(std::mem::replace(&mut short, rest));
+        // Each with room for its own: what `split_off` leaves behind keeps the room of all.
+        let mut short = short.into_iter().peekable();
+        while short.peek().is_some() {
+            groups.push(short.by_ref().take(BATCH).collect());
         }
         Ok(groups)
     }
