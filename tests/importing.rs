@@ -322,3 +322,68 @@ fn without_permission_for_the_audit_log_import_says_so_and_goes_on() {
     );
     tenant.run(&repository, &["validate"]).ends(0);
 }
+
+#[test]
+fn whoever_is_on_the_way_out_is_not_brought_back() {
+    let tenant = Tenant::empty();
+    let repository = repository("");
+    tenant.managed("kept@contoso.example");
+    tenant.managed("gone@contoso.example");
+    let guests = "guests:\n  - mail: kept@contoso.example\n";
+    repository.write("guests/a.yaml", guests);
+    tenant.run(&repository, &["apply", "--yes"]).ends(0);
+    let ran = tenant
+        .run(&repository, &["import", "--expires", "+30d"])
+        .ends(0);
+    assert!(
+        ran.stdout
+            .contains("1 left out, their access is being ended"),
+        "{}",
+        ran.stdout
+    );
+    assert!(
+        ran.stdout.ends_with("Nothing to import.\n"),
+        "{}",
+        ran.stdout
+    );
+    tenant
+        .run(&repository, &["plan", "--detailed-exitcode"])
+        .ends(0);
+}
+
+#[test]
+fn what_a_plan_would_refuse_is_not_imported() {
+    let tenant = Tenant::empty();
+    let repository = repository("");
+    let other = guest(
+        &tenant,
+        "one@contoso.example",
+        json!({ "otherMails": ["two@contoso.example"] }),
+    );
+    guest(&tenant, "two@contoso.example", json!({}));
+    guest(
+        &tenant,
+        "three@contoso.example",
+        json!({ "sponsors": [other] }),
+    );
+    let over = tenant
+        .run(&repository, &["import", "--expires", "2020-01-01"])
+        .ends(1);
+    assert!(over.stderr.contains("that day is over"), "{}", over.stderr);
+    let ran = tenant.run(&repository, &["import"]).ends(0);
+    assert!(
+        ran.stdout
+            .contains("2 left out, more than one account answers to an address of theirs"),
+        "{}",
+        ran.stdout
+    );
+    let planned = tenant.run(&repository, &["plan"]).ends(0);
+    assert!(
+        planned
+            .stdout
+            .contains("0 to create, 1 to change, 0 to delete."),
+        "{}",
+        planned.stdout
+    );
+    assert!(!planned.stdout.contains("error:"), "{}", planned.stdout);
+}

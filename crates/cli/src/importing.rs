@@ -226,10 +226,17 @@ fn day(when: &str, zone: &TimeZone, now: Timestamp) -> Result<Date, Failure> {
             _ => None,
         },
     };
-    day.ok_or_else(|| {
+    let day = day.ok_or_else(|| {
         Failure::plain(
             format!("--expires {when}: unreadable"),
             "write a day (2026-12-31) or a number of days (+180d)",
         )
-    })
+    })?;
+    if day < now.to_zoned(zone.clone()).date() {
+        return Err(Failure::plain(
+            format!("--expires {when}: that day is over"),
+            "guests who are taken on need a day that is still to come",
+        ));
+    }
+    Ok(day)
 }

@@ -17,7 +17,8 @@ use crate::load::{Config, load};
 use crate::matching::Matching;
 use crate::request::Answer;
 use crate::snapshot::Snapshot;
-use crate::stamp::Reading;
+use crate::stamp::{Mark, Reading};
+use crate::yaml::node::MAX_BYTES;
 use crate::yaml::{Source, scalar};
 
 /// How imported guests are spread over files.
@@ -84,18 +85,31 @@ pub fn candidates<'a>(config: &Config, snapshot: &'a Snapshot) -> (Vec<&'a User>
     let mut left_out = LeftOut::default();
     let mut by_address: BTreeMap<String, Vec<&User>> = BTreeMap::new();
     for user in guests {
-        by_address.entry(user.label()).or_default().push(user);
+        let addresses = user.addresses().into_iter().chain([user.label()]);
+        for address in addresses.collect::<BTreeSet<_>>() {
+            by_address.entry(address).or_default().push(user);
+        }
     }
     let mut found = Vec::new();
-    for (label, users) in by_address {
-        let user = users[0];
-        let foreign = match user.stamp(stamp) {
-            Reading::Empty => false,
-            Reading::Stamp(stamp) => stamp.owner != owner,
-            Reading::Foreign(_) => true,
+    for (label, users) in &by_address {
+        // Each account once, where it stands under its own address.
+        let Some(user) = users.iter().find(|user| user.label() == *label) else {
+            continue;
         };
+        let (foreign, leaving) = match user.stamp(stamp) {
+            Reading::Empty => (false, false),
+            Reading::Stamp(stamp) if stamp.owner == owner => {
+                (false, stamp.mark(Mark::Offboarding).is_some())
+            }
+            _ => (true, false),
+        };
+        let shared =
+            |address: &String| by_address.get(address).is_some_and(|users| users.len() > 1);
         let why = match () {
-            () if users.len() > 1 => Some("more than one account answers to the address"),
+            () if leaving => Some("their access is being ended; declare them to give it back"),
+            () if user.addresses().iter().any(shared) => {
+                Some("more than one account answers to an address of theirs")
+            }
             () if !label.contains('@') => Some("the account has no address"),
             () if foreign => Some("the attribute of the stamp holds something else"),
             () if user.synced => Some("the account is synchronised from on-premises"),
@@ -105,8 +119,8 @@ pub fn candidates<'a>(config: &Config, snapshot: &'a Snapshot) -> (Vec<&'a User>
             () => None,
         };
         match why {
-            Some(why) => left_out.add(why, &label),
-            None => found.push(user),
+            Some(why) => left_out.add(why, label),
+            None => found.push(*user),
         }
     }
     (found, left_out.notes())
@@ -173,7 +187,7 @@ pub fn import(
         .collect();
     // File by file.
     entries.sort_by(|a, b| (&a.file, &a.key).cmp(&(&b.file, &b.key)));
-    let taken: BTreeSet<_> = sources.iter().map(|source| source.path.as_str()).collect();
+    let taken: BTreeSet<_> = sources.iter().map(|source| source.path.clone()).collect();
     let mut imported = Imported {
         groups: groups.new.len(),
         ..Imported::default()
@@ -194,19 +208,21 @@ pub fn import(
             .cloned()
             .chain(files.iter().map(|it| it.0.clone()))
             .collect();
-        let refused: BTreeMap<usize, String> = match load(&all, now) {
-            Ok(_) => BTreeMap::new(),
-            Err(mistakes) => mistakes
-                .iter()
-                .filter_map(|mistake| {
-                    let (_, starts) = files.iter().find(|(file, _)| file.path == mistake.path)?;
-                    let (_, entry) = starts.range(..=mistake.place.line).next_back()?;
-                    Some((*entry, mistake.message.clone()))
-                })
-                .collect(),
-        };
-        if refused.is_empty() {
+        let Err(mistakes) = load(&all, now) else {
             imported.files = files.into_iter().map(|(file, _)| file).collect();
+            break;
+        };
+        let refused = mistakes.iter().filter_map(|mistake| {
+            let (_, starts) = files.iter().find(|(file, _)| file.path == mistake.path)?;
+            let (_, entry) = starts.range(..=mistake.place.line).next_back()?;
+            Some((*entry, mistake.message.clone()))
+        });
+        let refused: BTreeMap<usize, String> = refused.collect();
+        if refused.is_empty() {
+            // Nobody is to blame for it, so nobody can be left out.
+            let mistakes = mistakes.iter().map(|mistake| mistake.message.clone());
+            imported.notes.extend(mistakes);
+            entries.clear();
             break;
         }
         for (place, why) in refused.into_iter().rev() {
@@ -222,31 +238,40 @@ pub fn import(
 /// A new file, and which entry begins on which line.
 type Assembled = (Source, BTreeMap<usize, usize>);
 
-fn assembled(entries: &[Entry], taken: &BTreeSet<&str>) -> Vec<Assembled> {
-    let mut files: BTreeMap<&str, Assembled> = BTreeMap::new();
-    let mut line = 0;
+fn assembled(entries: &[Entry], taken: &BTreeSet<String>) -> Vec<Assembled> {
+    let mut taken = taken.clone();
+    let mut files: Vec<Assembled> = Vec::new();
+    let (mut file, mut line) = (None, 0);
     for (place, entry) in entries.iter().enumerate() {
-        let (source, starts) = files.entry(&entry.file).or_insert_with(|| {
-            let path = free(&format!("guests/{}", entry.file), taken);
+        let full = |(source, _): &Assembled| source.text.len() + entry.text.len() > FULL;
+        if file != Some(&entry.file) || files.last().is_some_and(full) {
+            file = Some(&entry.file);
+            let path = free(&format!("guests/{}", entry.file), &taken);
+            taken.insert(path.clone());
             let text = format!("{HEAD}guests:\n");
             line = text.lines().count() + 1;
-            (Source { path, text }, BTreeMap::new())
-        });
-        starts.insert(line, place);
-        line += entry.text.lines().count();
-        source.text += &entry.text;
+            files.push((Source { path, text }, BTreeMap::new()));
+        }
+        if let Some((source, starts)) = files.last_mut() {
+            starts.insert(line, place);
+            line += entry.text.lines().count();
+            source.text += &entry.text;
+        }
     }
-    files.into_values().collect()
+    files
 }
+
+/// How long a file may become. The loader takes twice as much: people write more into it.
+const FULL: usize = MAX_BYTES / 2;
 
 const HEAD: &str =
     "# Written by `guestlist import`. It is yours now: importing again leaves it alone.\n";
 
 /// Returns a path that no file has yet.
-fn free(stem: &str, taken: &BTreeSet<&str>) -> String {
+fn free(stem: &str, taken: &BTreeSet<String>) -> String {
     let numbered = (2..).map(|n| format!("{stem}.{n}.yaml"));
     let mut paths = std::iter::once(format!("{stem}.yaml")).chain(numbered);
-    let path = paths.find(|path| !taken.contains(path.as_str()));
+    let path = paths.find(|path| !taken.contains(path));
     path.unwrap_or_default()
 }
 
@@ -296,8 +321,11 @@ fn sponsors(snapshot: &Snapshot, user: &User, known: Known<'_>) -> Option<Sponso
     }
 }
 
-/// Returns what files call a user of this tenant.
+/// Returns what files call a user of this tenant. A guest vouches for nobody.
 fn called(user: &User) -> Option<String> {
+    if user.is_guest() {
+        return None;
+    }
     let name = user.mail.as_ref().unwrap_or(&user.user_principal_name);
     Some(name.to_lowercase()).filter(|name| name.contains('@'))
 }
@@ -386,7 +414,7 @@ impl Groups {
     }
 
     /// Returns the file for the groups to be added. The id settles which group is meant.
-    fn file(&self, taken: &BTreeSet<&str>) -> Option<Assembled> {
+    fn file(&self, taken: &BTreeSet<String>) -> Option<Assembled> {
         if self.new.is_empty() {
             return None;
         }
@@ -396,5 +424,37 @@ impl Groups {
             text += &format!("  - name: {}\n    id: {}\n", scalar(name), scalar(id));
         }
         Some((Source { path, text }, BTreeMap::new()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_ends_before_it_is_too_large_to_be_read() {
+        let text = format!("  - mail: x\n# {}\n", "x".repeat(FULL / 3));
+        let entry = |key: &str| Entry {
+            file: "contoso.example".to_owned(),
+            key: key.to_owned(),
+            text: text.clone(),
+        };
+        let entries: Vec<_> = ["a", "b", "c", "d"].map(entry).into();
+        let taken = BTreeSet::from(["guests/contoso.example.yaml".to_owned()]);
+        let files = assembled(&entries, &taken);
+        let paths: Vec<_> = files.iter().map(|(file, _)| file.path.as_str()).collect();
+        assert_eq!(
+            paths,
+            [
+                "guests/contoso.example.2.yaml",
+                "guests/contoso.example.3.yaml"
+            ]
+        );
+        assert!(files.iter().all(|(file, _)| file.text.len() < MAX_BYTES));
+        let begun: Vec<_> = files
+            .iter()
+            .flat_map(|(_, starts)| starts.values())
+            .collect();
+        assert_eq!(begun, [&0, &1, &2, &3]);
     }
 }
