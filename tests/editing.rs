@@ -55,7 +55,8 @@ fn renew_changes_one_value_and_prints_it() {
 \x20
    # Was invited and has not answered: see `lifecycle.pending` in policies/rules.yaml.
 ";
-    assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), (diff, ""));
+    let less = "mary@contoso.example has less time than before: 2027-12-30 instead of 2027-12-31\n";
+    assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), (diff, less));
     let mary = before.find("mary@").unwrap();
     let (head, tail) = before.split_at(mary);
     let tail = tail.replacen("2027-12-31", until, 1);

@@ -57,7 +57,7 @@ fn what_is_written_is_right_and_the_workflows_are_the_recipes() {
         repository.run(&["validate"]).ends(0);
         let plan = repository.run(&["plan"]).ends(0).stdout;
         assert!(
-            plan.contains("somebody@partner.example: is not invited"),
+            plan.contains("somebody@contoso.example: is not invited"),
             "{plan}"
         );
     }

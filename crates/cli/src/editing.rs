@@ -18,7 +18,7 @@ use crate::args::{Common, Editing, Named, RenewArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::files::Files;
-use crate::output::{print, tell};
+use crate::output::{print, tell, warn};
 use crate::planning::standing;
 use crate::rewrite::rewrite;
 
@@ -26,9 +26,35 @@ pub(crate) fn renew(common: &Common, args: &RenewArgs, now: Timestamp) -> Result
     let (sources, config) = understood(common, now)?;
     let date = until(&args.until, &config.policy.tenant, now)?;
     let keys = keys(&config, &args.guests.mails).map_err(refused)?;
+    let surprises: Vec<_> = keys
+        .iter()
+        .flat_map(|key| surprises(&config, key, &date))
+        .collect();
     let until = |key| (key, Change::Until(date.clone()));
     let changes = keys.into_iter().map(until).collect();
-    change(common, &sources, &config, changes, args.editing, now)
+    let exit = change(common, &sources, &config, changes, args.editing, now)?;
+    surprises.iter().for_each(|line| warn(line));
+    Ok(exit)
+}
+
+/// Returns what a new date does not do that people expect of more time, or does.
+fn surprises(config: &Config, key: &str, date: &str) -> Vec<String> {
+    let zone = &config.policy.tenant.time_zone;
+    let (Some(declared), Ok(new)) = (config.desired.guests.get(key), date.parse::<Until>()) else {
+        return Vec::new();
+    };
+    let mut lines = Vec::new();
+    if let Some(old) = declared.expires.filter(|old| old.end(zone) > new.end(zone)) {
+        lines.push(format!(
+            "{key} has less time than before: {date} instead of {old}"
+        ));
+    }
+    for (group, granted) in declared.groups.iter().flat_map(|groups| groups.iter()) {
+        if let Some(end) = granted.expires.filter(|end| end.end(zone) < new.end(zone)) {
+            lines.push(format!("{key} is in {group} until {end} all the same"));
+        }
+    }
+    lines
 }
 
 pub(crate) fn remove(

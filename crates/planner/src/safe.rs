@@ -29,10 +29,11 @@ pub fn printable(text: &str) -> String {
 pub(crate) fn hides(c: char) -> bool {
     c.is_control()
         || matches!(c,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{70f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
             | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
-            | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}'
+            | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+            | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{13430}'..='\u{1345f}'
+            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
             | '\u{e0000}'..='\u{e0fff}')
         || (c.is_whitespace() && c != ' ')
 }
@@ -48,6 +49,7 @@ mod tests {
             printable("user\u{202e}gpj.exe\u{200b}"),
             "user\\u{202e}gpj.exe\\u{200b}"
         );
+        assert_eq!(printable("\u{1bca0}\u{2800}"), "\\u{1bca0}\\u{2800}");
         assert_eq!(printable("Åsa Öberg 李"), "Åsa Öberg 李");
     }
 

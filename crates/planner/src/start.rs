@@ -92,7 +92,7 @@ const EXAMPLE: &str = "\
 # Who should have access. A file for each partner is a good start. This one is an example, whose day is
 # over so that nobody is invited. Delete it once there is another: guests/ must not be empty.
 guests:
-  - mail: somebody@partner.example      # the invited address
+  - mail: somebody@contoso.example      # the invited address
     displayName: Ada Lovelace
     companyName: Contoso                # also department, jobTitle, country and so on
     #sponsors: [grace@fabrikam.example] # who vouches: users or groups of the tenant

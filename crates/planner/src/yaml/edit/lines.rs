@@ -40,10 +40,12 @@ impl Lines<'_> {
             .map_or(self.0.len(), |end| at + end + 1)
     }
 
-    /// Returns how lines end: as the first does.
-    pub(super) fn newline(&self) -> &'static str {
-        let first = self.0.split_inclusive('\n').next().unwrap_or_default();
-        if first.ends_with("\r\n") {
+    /// Returns how the line at a position ends; one that ends with the text, as the first does.
+    pub(super) fn newline(&self, at: usize) -> &'static str {
+        let rest = self.0[at..].split_inclusive('\n').next();
+        let line = rest.filter(|line| line.ends_with('\n'));
+        let line = line.or_else(|| self.0.split_inclusive('\n').next());
+        if line.unwrap_or_default().ends_with("\r\n") {
             "\r\n"
         } else {
             "\n"
@@ -110,8 +112,14 @@ impl Lines<'_> {
         found
     }
 
+    /// Returns where the comments above an entry begin. An entry that is commented out is not about it.
     fn above(&self, first: usize, floor: usize) -> usize {
-        let last = self.comments_above(first, floor).pop();
+        let comments = self.comments_above(first, floor);
+        let is_entry = |comment: &Range<usize>| {
+            let text = self.0[comment.clone()].trim_start_matches('#').trim_start();
+            text.starts_with("- ") && text.contains(':')
+        };
+        let last = comments.last().filter(|_| !comments.iter().any(is_entry));
         last.map_or(first, |comment| self.start(comment.start))
     }
 

@@ -130,7 +130,7 @@ impl<'a> Page<'a> {
         let indent = " ".repeat(self.lines.column(item.range.start));
         Ok(Splice {
             range: at..at,
-            text: format!("{}{indent}{name}: {date}", self.lines.newline()),
+            text: format!("{}{indent}{name}: {date}", self.lines.newline(at)),
         })
     }
 
@@ -203,7 +203,7 @@ impl<'a> Page<'a> {
                 text: comment,
             }],
             None => {
-                let (indent, newline) = (self.lines.indent(at), self.lines.newline());
+                let (indent, newline) = (self.lines.indent(at), self.lines.newline(at));
                 vec![Splice {
                     range: at..at,
                     text: format!("{indent}{comment}{newline}"),

@@ -349,3 +349,19 @@ fn what_does_not_stand_in_the_file_is_refused_and_a_byte_order_mark_is_no_obstac
         "\u{feff}guests:\n- mail: a@b.example\n  expires: 2027-12-31\n- mail: b@b.example\n"
     );
 }
+
+#[test]
+fn who_is_commented_out_stays_when_the_next_one_goes() {
+    let text = "guests:\n  - mail: a@x.example\n  # - mail: b@x.example\n  #   expires: 2026-01-01\n  - mail: c@x.example\n";
+    let left =
+        "guests:\n  - mail: a@x.example\n  # - mail: b@x.example\n  #   expires: 2026-01-01\n";
+    assert_eq!(removed(text, &["c@x.example"]), left);
+}
+
+#[test]
+fn a_line_that_is_added_ends_as_the_one_above_it() {
+    let text = "guests:\n  - mail: a@x.example\r\n    blocked: false\r\n";
+    let after =
+        "guests:\n  - mail: a@x.example\r\n    expires: 2027-12-31\r\n    blocked: false\r\n";
+    assert_eq!(renewed(text, "a@x.example"), after);
+}
