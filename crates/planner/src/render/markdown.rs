@@ -74,13 +74,27 @@ impl Group<'_> {
                     after: Object::Guest(_)
                 }
             );
-            comes || is_act(step, Action::Restore)
+            comes || is_act(step, Action::Restore) || sign_in(&step.change) == Some(true)
         })
     }
 }
 
 fn is_act(step: &Step, wanted: Action) -> bool {
     matches!(&step.change, Change::Act { action, .. } if *action == wanted)
+}
+
+/// Returns whether sign-in becomes possible or impossible with an update; `None` if it stays as it is.
+fn sign_in(change: &Change<Object>) -> Option<bool> {
+    let Change::Update {
+        before: Object::Guest(before),
+        after: Object::Guest(after),
+    } = change
+    else {
+        return None;
+    };
+    after
+        .account_enabled
+        .filter(|_| before.account_enabled != after.account_enabled)
 }
 
 struct Page<'a> {
@@ -245,20 +259,14 @@ impl<'a> Page<'a> {
             let kind = step.address.kind.replace("membership", "group");
             return (format!("{verb} {kind}"), Some(self.cells.code(&other.key)));
         }
-        let enabled = |object: &Object| match object {
-            Object::Guest(guest) => guest.account_enabled,
-            _ => None,
-        };
         let verb = match &step.change {
             Change::Create { .. } => "is invited",
             Change::Delete { .. } => "is **deleted**",
-            Change::Update { before, after } if enabled(before) != enabled(after) => {
-                match enabled(after) {
-                    Some(false) => "can **no longer sign in**",
-                    _ => "can sign in again",
-                }
-            }
-            Change::Update { .. } => return ("changes".to_owned(), Some(self.properties(step))),
+            Change::Update { .. } => match sign_in(&step.change) {
+                Some(false) => "can **no longer sign in**",
+                Some(true) => "can sign in again",
+                None => return ("changes".to_owned(), Some(self.properties(step))),
+            },
             Change::Act { action, .. } => match action {
                 Action::RevokeSessions => "sessions end",
                 Action::Restore => "is restored",

@@ -55,6 +55,24 @@ fn whoever_loses_access_comes_first() {
 }
 
 #[test]
+fn who_can_sign_in_again_comes_in() {
+    let shut = json!({ "accountEnabled": false, "onPremisesExtensionAttributes": stamped("offboarding=2026-04-01T00:00:00Z reason=undeclared") });
+    let tenant = Tenant {
+        users: vec![guest("g1", "bob@contoso.example", shut)],
+        ..Tenant::default()
+    };
+    let guests = "guests: [{mail: bob@contoso.example}]";
+    let plan = tenant.plan(guests, "", "2026-05-02", &Request::default());
+    let page = markdown::plan(&plan, false);
+    assert!(
+        page.contains("**0 lose access, 1 comes in, 0 change.**")
+            && page.contains("#### Comes in (1)")
+            && page.contains("can sign in again"),
+        "{page}"
+    );
+}
+
+#[test]
 fn masked_it_names_nobody() {
     let page = markdown::plan(&plan(), true);
     insta::assert_snapshot!(page);
