@@ -1,5 +1,5 @@
 //! What will happen to a guest by itself, going by the files alone: access that ends on its day, and
-//! the rungs that follow. The tenant is not asked; what off-boarding has begun stands in findings.
+//! the rungs that follow. The tenant is not asked: whoever knows it goes by what is decided.
 
 use std::collections::BTreeMap;
 
@@ -49,7 +49,7 @@ pub fn forecast(declared: &Declared, policy: &Policy, now: Timestamp) -> Vec<Com
             add(over, format!("loses group {group}"), true, &granted.origin);
         }
     }
-    // Once it is over, the grace counts from what was done; findings say when it ends.
+    // Once it is over, the grace counts from what was done, which the files do not know.
     if let Some(end) = end.filter(|end| *end > now) {
         let ladder = policy.lifecycle.expired;
         let after = |base, days: Option<Days>| days.map(|days| days_after(base, days, zone));

@@ -261,7 +261,22 @@ fn policy(sections: &BTreeMap<String, Node>, check: &mut Checker<'_>) -> Policy 
         lifecycle: rule("lifecycle", sections, check),
         limits: rule("limits", sections, check),
         mails: rule("mails", sections, check),
+        places: places(sections, check),
     }
+}
+
+/// Returns where the keys of `lifecycle` stand, and by the empty name where the rules begin.
+fn places(sections: &BTreeMap<String, Node>, check: &Checker<'_>) -> BTreeMap<String, Origin> {
+    let lifecycle = sections.get("lifecycle");
+    let first = lifecycle
+        .or_else(|| sections.get("tenant"))
+        .or_else(|| sections.values().next());
+    let first = first.map(|node| (String::new(), check.origin(node.place)));
+    let keys = lifecycle.map_or(&[][..], Node::entries);
+    let keys = keys
+        .iter()
+        .map(|(key, _)| (key.name.clone(), check.origin(key.place)));
+    first.into_iter().chain(keys).collect()
 }
 
 fn groups(sections: &BTreeMap<String, Node>, check: &mut Checker<'_>) -> Groups {

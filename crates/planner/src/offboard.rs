@@ -7,7 +7,7 @@ use crate::policy::Ladder;
 use crate::time::{Days, days_after};
 
 /// Which rungs are due.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Due {
     /// Sign-in is to be blocked.
     pub(crate) disable: bool,
@@ -15,8 +15,8 @@ pub(crate) struct Due {
     pub(crate) strip: bool,
     /// The account is to be deleted.
     pub(crate) delete: bool,
-    /// The next rung, and when it is due.
-    pub(crate) next: Option<(Rung, Timestamp)>,
+    /// The rungs that are not due yet, and when they are: the next one first.
+    pub(crate) ahead: Vec<(Rung, Timestamp)>,
 }
 
 /// A rung, for people.
@@ -55,9 +55,15 @@ pub(crate) fn due(
     let is_due = |instant: Option<Timestamp>| instant.is_some_and(|instant| instant <= now);
     let Some(begun) = begun else {
         let disable = at(over, ladder.disable);
-        if !is_due(disable) && ladder.disable.is_some() {
+        if let Some(disable) = disable.filter(|instant| *instant > now) {
+            let (strip, delete) = (at(disable, ladder.strip), at(disable, ladder.delete));
+            let rungs = [
+                (Rung::Disable, Some(disable)),
+                (Rung::Strip, strip),
+                (Rung::Delete, delete),
+            ];
             return Due {
-                next: disable.map(|instant| (Rung::Disable, instant)),
+                ahead: coming(rungs, now),
                 ..Due::default()
             };
         }
@@ -68,22 +74,21 @@ pub(crate) fn due(
             (over, false)
         };
         let strip = at(base, ladder.strip);
-        let next = [(Rung::Strip, strip), (Rung::Delete, at(now, ladder.delete))];
+        let rungs = [(Rung::Strip, strip), (Rung::Delete, at(now, ladder.delete))];
         return Due {
             disable,
             strip: is_due(strip),
             delete: false,
-            next: coming(next, now),
+            ahead: coming(rungs, now),
         };
     };
     let base = begun.max(over);
     let (strip, delete) = (at(base, ladder.strip), at(base, ladder.delete));
-    let next = coming([(Rung::Strip, strip), (Rung::Delete, delete)], now);
     Due {
         disable: true,
         strip: is_due(strip),
         delete: is_due(delete),
-        next,
+        ahead: coming([(Rung::Strip, strip), (Rung::Delete, delete)], now),
     }
 }
 
@@ -97,11 +102,15 @@ pub(crate) fn first(ladder: Ladder, over: Timestamp, zone: &TimeZone) -> Option<
     Some((rung, days_after(over, days, zone)))
 }
 
-fn coming(rungs: [(Rung, Option<Timestamp>); 2], now: Timestamp) -> Option<(Rung, Timestamp)> {
+fn coming<const N: usize>(
+    rungs: [(Rung, Option<Timestamp>); N],
+    now: Timestamp,
+) -> Vec<(Rung, Timestamp)> {
     rungs
         .into_iter()
         .filter_map(|(rung, at)| Some((rung, at?)))
-        .find(|(_, at)| *at > now)
+        .filter(|(_, at)| *at > now)
+        .collect()
 }
 
 #[cfg(test)]
@@ -170,6 +179,6 @@ mod tests {
             at("2026-01-01T00:00:00Z"),
             &TimeZone::UTC,
         );
-        assert_eq!((due.strip, due.delete, due.next), (false, false, None));
+        assert_eq!((due.strip, due.delete, due.ahead), (false, false, vec![]));
     }
 }

@@ -12,7 +12,7 @@ use crate::aim::{Aim, aim};
 use crate::choose::{handed_over, hold_back, keep_approved, left_out, not_handed_over, restrict};
 use crate::effort::Effort;
 use crate::finding::{Finding, Severity};
-use crate::forecast::{Coming, forecast};
+use crate::forecast::Coming;
 use crate::kinds::{Action, Change, Object, Stage};
 use crate::limits::{Exceeded, Hand, check};
 use crate::load::{Config, Origin};
@@ -290,7 +290,7 @@ pub(crate) fn decide(
     let limits = check(&steps, aim.managed, &config.policy.limits, request.hand);
     findings.sort();
     findings.dedup();
-    let forecast = coming(config, &steps, now);
+    let forecast = coming(config, &aim, &steps, now);
     let counts = Counts {
         unchanged: aim.unchanged,
         not_ours: aim.not_ours,
@@ -332,14 +332,13 @@ pub(crate) fn decide(
 const AHEAD: Days = Days(90);
 
 /// Returns what will happen to the guests of some steps.
-fn coming(config: &Config, steps: &[Step], now: Timestamp) -> Vec<Coming> {
+fn coming(config: &Config, aim: &Aim, steps: &[Step], now: Timestamp) -> Vec<Coming> {
     let until = days_after(now, AHEAD, &config.policy.tenant.time_zone);
     let guests = steps.iter().filter_map(|step| step.change.object().guest());
     let guests: BTreeSet<_> = guests.collect();
-    let declared = guests
+    let coming = guests
         .into_iter()
-        .filter_map(|guest| config.desired.guests.get(guest));
-    let coming = declared.flat_map(|declared| forecast(declared, &config.policy, now));
+        .flat_map(|guest| aim.coming(config, guest, now));
     let mut coming: Vec<_> = coming.filter(|coming| coming.at <= until).collect();
     coming.sort();
     coming

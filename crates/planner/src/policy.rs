@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 
+use crate::load::Origin;
 use crate::mail::Mails;
 use crate::time::Days;
 
@@ -26,6 +27,20 @@ pub struct Policy {
     pub limits: Limits,
     /// What we write ourselves.
     pub mails: Mails,
+    /// Where the keys of `lifecycle` stand; by the empty name where the rules begin.
+    pub places: BTreeMap<String, Origin>,
+}
+
+impl Policy {
+    /// Returns where a key of `lifecycle` stands; of one that is not written, where the rules begin.
+    pub(crate) fn rule(&self, key: &str) -> Origin {
+        let place = self.places.get(key).or_else(|| self.places.get(""));
+        // Without any rule a repository has the folder of rules all the same.
+        place.cloned().unwrap_or_else(|| Origin {
+            file: "policies".into(),
+            line: 1,
+        })
+    }
 }
 
 /// `tenant:` which tenant this repository describes.

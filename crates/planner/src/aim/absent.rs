@@ -46,7 +46,7 @@ impl Aim {
             Because::written(&declared.origin),
             None,
         );
-        self.fate(declared, None, true);
+        self.fate(declared, None, true).kept = world.kept_when_there(&declared.key);
     }
 
     /// A deleted account did.
@@ -115,7 +115,7 @@ impl Aim {
             Because::at(text, &declared.origin),
             None,
         );
-        self.fate(declared, Some(user), true);
+        self.fate(declared, Some(user), true).kept = world.kept(user);
         let who = Present {
             world,
             declared,

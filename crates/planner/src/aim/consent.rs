@@ -3,6 +3,7 @@
 
 use super::declared::{is_ours, wanted};
 use super::guard::Kept;
+use super::next::{Next, What};
 use super::{Aim, Present, World};
 use jiff::Timestamp;
 
@@ -179,7 +180,12 @@ impl Aim {
             );
         } else {
             if let Some(at) = goes {
-                self.foresee(&declared.key, at, Rung::Delete.done());
+                let next = Next {
+                    at,
+                    what: What::Rung(Rung::Delete),
+                    origin: Some(world.policy.rule("pending")),
+                };
+                self.foresee(&declared.key, next);
             }
             match stamp.mark(Mark::Welcome) {
                 Some(OWED) => return self.welcome(who, stamp),
@@ -208,7 +214,12 @@ impl Aim {
         let due = days_after(sent, rule.unwrap_or(PENDING_WARN), world.zone());
         if due > world.now {
             if reminds && kept.is_none() {
-                self.foresee(&declared.key, due, "reminded");
+                let next = Next {
+                    at: due,
+                    what: What::Reminder,
+                    origin: Some(world.policy.rule("pending")),
+                };
+                self.foresee(&declared.key, next);
             }
             return;
         }

@@ -63,7 +63,8 @@ impl Aim {
             }
             return self.ending(world, declared, user, stamp, end, kept);
         }
-        self.fate(declared, Some(user), kept != Some(Kept::Restricted));
+        let fate = self.fate(declared, Some(user), kept != Some(Kept::Restricted));
+        fate.kept = kept.clone();
         let who = Present {
             world,
             declared,
@@ -227,6 +228,7 @@ impl Aim {
             stamp,
             reason: "orphaned",
             because,
+            rule: world.policy.rule("orphaned"),
             since: world.now,
             first: Count::Removal,
             later: None,
@@ -287,7 +289,12 @@ impl Aim {
         });
     }
 
-    pub(super) fn fate(&mut self, declared: &Declared, user: Option<&User>, grant: bool) {
+    pub(super) fn fate(
+        &mut self,
+        declared: &Declared,
+        user: Option<&User>,
+        grant: bool,
+    ) -> &mut Fate {
         let id = user.map(|user| user.id.clone());
         self.decide(
             &declared.key,
@@ -296,9 +303,10 @@ impl Aim {
                 grant,
                 strip: None,
                 stranger: false,
-                next: None,
+                kept: None,
+                ahead: Vec::new(),
             },
-        );
+        )
     }
 }
 

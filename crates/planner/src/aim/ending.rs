@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::declared::begun;
 use super::guard::Kept;
+use super::next::{Next, What};
 use super::{Aim, World};
 use crate::address::Address;
 use crate::diff::Gone;
@@ -11,6 +12,7 @@ use crate::kinds::guest::Guest;
 use crate::kinds::guest::user::User;
 use crate::kinds::guest::written::Declared;
 use crate::kinds::{Action, Kind, Object};
+use crate::load::Origin;
 use crate::offboard::{Rung, due, first};
 use crate::plan::{Because, Count};
 use crate::policy::Ladder;
@@ -26,6 +28,8 @@ pub(super) struct Leaving<'a> {
     pub(super) reason: &'static str,
     /// Why, as people read it.
     pub(super) because: Because,
+    /// The rule by which it goes on.
+    pub(super) rule: Origin,
     /// When the reason arose.
     pub(super) since: Timestamp,
     /// What the first rung counts against.
@@ -43,7 +47,9 @@ impl Aim {
         let end = expires.end(world.zone());
         let ladder = world.policy.lifecycle.expired;
         if let Some((rung, at)) = first(ladder, end, world.zone()).filter(|_| kept.is_none()) {
-            self.foresee(&declared.key, at, rung.done());
+            let what = What::Rung(rung);
+            let origin = None;
+            self.foresee(&declared.key, Next { at, what, origin });
         }
         let warn = world.policy.lifecycle.expiring.warn;
         if end <= days_after(world.now, warn, world.zone()) {
@@ -63,7 +69,7 @@ impl Aim {
         end: Timestamp,
         kept: Option<Kept>,
     ) {
-        self.fate(declared, Some(user), false);
+        self.fate(declared, Some(user), false).kept = kept.clone();
         let ended = show(end, world.zone());
         if let Some(kept) = kept {
             let text = format!("{}, although the time ended {ended}", kept.text());
@@ -78,6 +84,7 @@ impl Aim {
             stamp,
             reason: "expired",
             because,
+            rule: declared.expires_origin.clone(),
             since: end,
             first: Count::Expiry,
             later: None,
@@ -133,7 +140,7 @@ impl Aim {
                 },
             });
         }
-        self.announce(world, &leaving, due.next);
+        self.announce(world, &leaving, due.ahead);
     }
 
     /// Blocks sign-in, ends sessions, and marks the account with when and why.
@@ -151,14 +158,18 @@ impl Aim {
     }
 
     /// Says what happens to the guest next, and when.
-    fn announce(
-        &mut self,
-        world: World<'_>,
-        leaving: &Leaving<'_>,
-        next: Option<(Rung, Timestamp)>,
-    ) {
-        let Some((rung, at)) = next else { return };
-        self.foresee(leaving.key, at, rung.done());
+    fn announce(&mut self, world: World<'_>, leaving: &Leaving<'_>, ahead: Vec<(Rung, Timestamp)>) {
+        let Some(&(rung, at)) = ahead.first() else {
+            return;
+        };
+        for (rung, at) in ahead {
+            let next = Next {
+                at,
+                what: What::Rung(rung),
+                origin: Some(leaving.rule.clone()),
+            };
+            self.foresee(leaving.key, next);
+        }
         let code = match rung {
             Rung::Delete => "deletion-coming",
             _ => "offboarding",

@@ -123,6 +123,13 @@ impl<'a> Guarded<'a> {
 }
 
 impl World<'_> {
+    /// Returns why nothing will be taken from a guest who is not in the tenant yet, if so.
+    pub(super) fn kept_when_there(&self, key: &str) -> Option<Kept> {
+        let mut protected = self.policy.scope.protected.iter();
+        let is_protected = protected.any(|text| normal(text) == key);
+        is_protected.then_some(Kept::Protected)
+    }
+
     /// Returns why nothing may be taken from a user, if so.
     pub(super) fn kept(&self, user: &User) -> Option<Kept> {
         let guarded = &self.known.guarded;

@@ -10,6 +10,7 @@ use jiff::tz::TimeZone;
 
 use self::guard::Kept;
 use self::known::Known;
+use self::next::Next;
 use crate::address::{Address, Ids, ObjectId};
 use crate::diff::{Drawn, Gone, Wanted, diff};
 use crate::finding::{Finding, Severity};
@@ -31,6 +32,7 @@ mod groups;
 mod guard;
 mod known;
 mod memberships;
+mod next;
 mod sponsors;
 mod undeclared;
 mod welcome;
@@ -82,8 +84,10 @@ struct Fate {
     strip: Option<Gone>,
     /// Whether nobody ever declared the guest: an exact group is then exact at once.
     stranger: bool,
-    /// When what happens to the guest if nobody does anything.
-    next: Option<(Timestamp, &'static str)>,
+    /// Why nothing is ever taken from the guest, if so.
+    kept: Option<Kept>,
+    /// What happens to the guest later if nobody does anything.
+    ahead: Vec<Next>,
 }
 
 /// Everything that decisions are made from.
@@ -233,30 +237,17 @@ impl Aim {
     }
 
     /// Records what becomes of a guest.
-    fn decide(&mut self, key: &str, fate: Fate) {
+    fn decide(&mut self, key: &str, fate: Fate) -> &mut Fate {
         if let Some(id) = &fate.id {
             self.keys.insert(id.clone(), key.to_owned());
         }
-        self.fates.insert(key.to_owned(), fate);
-    }
-
-    /// Records what will happen to a guest, and when; what comes first counts.
-    fn foresee(&mut self, key: &str, at: Timestamp, what: &'static str) {
-        if let Some(fate) = self.fates.get_mut(key)
-            && fate.next.is_none_or(|next| (at, what) < next)
-        {
-            fate.next = Some((at, what));
-        }
+        let entry = self.fates.entry(key.to_owned());
+        entry.insert_entry(fate).into_mut()
     }
 
     /// Returns whether anything is decided about a guest: nothing is where an error blocks it.
     pub(crate) fn decides(&self, key: &str) -> bool {
         self.fates.contains_key(key)
-    }
-
-    /// Returns what happens to a guest if nobody does anything, and when.
-    pub(crate) fn next(&self, key: &str) -> Option<(Timestamp, &'static str)> {
-        self.fates.get(key)?.next
     }
 
     fn note(&mut self, address: &Address, text: impl Into<String>) {

@@ -125,7 +125,8 @@ impl Aim {
                 grant: false,
                 strip: None,
                 stranger,
-                next: None,
+                kept: None,
+                ahead: Vec::new(),
             },
         );
         if ladder.disable.is_none() {
@@ -138,6 +139,7 @@ impl Aim {
             stamp,
             reason,
             because: Because::rule(text),
+            rule: world.policy.rule("undeclared"),
             since,
             first: Count::Removal,
             later: Some(Count::Removal),

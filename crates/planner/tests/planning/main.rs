@@ -10,6 +10,7 @@ mod report;
 mod safety;
 mod tenant;
 
+use guestlist_planner::plan::Request;
 use serde_json::json;
 use tenant::{Tenant, guest, member, stamped};
 
@@ -427,4 +428,23 @@ fn what_a_leaving_guest_keeps_is_listed() {
     let guests = "guests: [{mail: bob@contoso.example, expires: 2026-05-01}]";
     let plan = tenant.planned(guests, GROUPS, "2026-05-02");
     assert!(plan.contains("info: guest bob@contoso.example: stays a member of elsewhere: not declared, so not taken"), "{plan}");
+}
+
+#[test]
+fn a_plan_foretells_of_whoever_it_touches() {
+    let texts = |guests: &str| {
+        let plan = tenant().plan(guests, GROUPS, "2026-05-02", &Request::default());
+        let coming = plan.forecast.into_iter();
+        coming.map(|it| format!("{} {}", it.at, it.text)).collect()
+    };
+    let removed: Vec<String> = texts("");
+    assert_eq!(
+        removed,
+        [
+            "2026-05-09T00:00:00Z loses what is managed",
+            "2026-06-01T00:00:00Z is deleted"
+        ]
+    );
+    let over: Vec<String> = texts("guests: [{mail: bob@contoso.example, expires: 2026-05-01}]");
+    assert_eq!(over, ["2026-06-01T00:00:00Z is deleted"]);
 }
