@@ -107,7 +107,27 @@ fn a_saved_snapshot_explains_without_credentials() {
     let told: Value = serde_json::from_str(&repository.run(&args).ends(0).stdout).unwrap();
     assert_eq!(told["guest"], "ada@contoso.example");
     assert_eq!(told["isComplete"], false);
-    assert_eq!(told["next"][0]["text"], "loses group audit-uploaders");
+    let texts = [0, 1].map(|n| &told["next"][n]["text"]);
+    let wanted = [
+        "is reminded of the invitation",
+        "loses group audit-uploaders",
+    ];
+    assert_eq!(texts, wanted);
+}
+
+#[test]
+fn what_a_snapshot_does_not_hold_is_not_explained_as_absent() {
+    let repository = applied();
+    let file = repository.path().join("tenant.json");
+    let file = file.to_str().unwrap();
+    repository.run(&["observe", "--out", file]).ends(0);
+    let group = "groups:\n  - name: unread\n";
+    repository.write("policies/more.yaml", group);
+    let refused = repository
+        .run(&["explain", "ada@contoso.example", "--observed", file])
+        .ends(1)
+        .stderr;
+    assert!(refused.contains("does not cover these files"), "{refused}");
 }
 
 #[test]

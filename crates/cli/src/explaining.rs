@@ -1,10 +1,10 @@
 //! `explain`: everything about one guest; and `expiring`: who loses access soon.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use guestlist_planner::explain::{self, account, explain, held};
+use guestlist_planner::explain::{self, Who, explain, find, held};
+use guestlist_planner::kinds::guest::user::User;
 use guestlist_planner::load::Config;
-use guestlist_planner::plan::Request;
 use guestlist_planner::render;
 use guestlist_planner::render::expiring::Expiring;
 use guestlist_planner::snapshot::Snapshot;
@@ -12,7 +12,7 @@ use guestlist_planner::time::Days;
 use jiff::Timestamp;
 
 use crate::args::Common;
-use crate::connection::ready;
+use crate::connection::{ready, right_tenant};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::files::Files;
@@ -72,39 +72,37 @@ pub(crate) async fn explained(
     args: &ExplainArgs,
     now: Timestamp,
 ) -> Result<Exit, Failure> {
-    let key = guestlist_planner::domain::normal(&args.mail);
-    let (config, snapshot, groups) = match &args.observed {
+    let text = guestlist_planner::domain::normal(&args.mail);
+    let (config, snapshot, connection) = match &args.observed {
         Some(path) => {
             let (config, snapshot) = planning::saved(common, path, now)?;
-            let user = account(&config, &snapshot, &key);
-            let groups = user.and_then(|user| snapshot.holds.get(&user.id)).cloned();
-            (config, snapshot, groups)
+            (config, snapshot, None)
         }
         None => {
             let (config, connection) = ready(common, now).await?;
             let snapshot = guestlist_tenant::observe(&connection.client, &config, now).await?;
-            let user = account(&config, &snapshot, &key);
-            let live = user.filter(|user| user.deleted.is_none());
-            let reads = live.map(explain::memberships);
-            let answers = connection.client.read(reads.into_iter().collect()).await?;
-            let groups = answers.first().and_then(|(_, answer)| held(answer));
-            (config, snapshot, groups)
+            (config, snapshot, Some(connection))
         }
     };
-    known(&config, &snapshot, &key)?;
-    let (plan, ids) = planning::make(common, &config, &snapshot, now, now, &Request::default())?;
-    let told = explain(
-        &config,
-        &snapshot,
-        (&plan, &ids),
-        groups.as_ref(),
-        &key,
-        now,
-    );
+    right_tenant(&config, &snapshot)?;
+    let who = known(&config, &snapshot, &text)?;
+    let groups = match (who.user, &connection) {
+        (Some(user), None) => snapshot.holds.get(&user.id).cloned(),
+        (Some(user), Some(connection)) if user.deleted.is_none() => {
+            let reads = vec![explain::memberships(user)];
+            let answers = connection.client.read(reads).await?;
+            answers.first().and_then(|(_, answer)| held(answer))
+        }
+        _ => None,
+    };
+    let header = planning::header(common, now);
+    let of = args.observed.as_deref().unwrap_or(Path::new("the tenant"));
+    let told = explain(&config, &snapshot, &who, groups.as_ref(), now, &header)
+        .map_err(|open| planning::uncovered(of, &open))?;
     match args.format {
         Told::Json => print(&render::explain::json(&told))?,
         Told::Text => {
-            let last = journal::last_about(&common.dir, &key)?;
+            let last = journal::last_about(&common.dir, &told.guest)?;
             let zone = &config.policy.tenant.time_zone;
             print(&render::explain::text(&told, zone, last.as_deref()))?;
         }
@@ -112,20 +110,31 @@ pub(crate) async fn explained(
     Ok(Exit::Done)
 }
 
-/// Refuses to explain whom nobody knows, or who is no guest.
-fn known(config: &Config, snapshot: &Snapshot, key: &str) -> Result<(), Failure> {
+/// Finds whom to explain. Refuses whom nobody knows, who is no guest, and to choose between accounts.
+fn known<'a>(config: &Config, snapshot: &'a Snapshot, text: &str) -> Result<Who<'a>, Failure> {
     let hint = "write the address as the files do, or as the tenant has it";
-    if config.desired.guests.contains_key(key) {
-        return Ok(());
+    let mut found = find(config, snapshot, text);
+    if found.len() > 1 {
+        let users = found.iter().filter_map(|who| who.user);
+        let names: Vec<_> = users
+            .map(|user| format!("{} ({})", user.user_principal_name, user.id))
+            .collect();
+        let message = format!(
+            "{} accounts answer to {text}: {}",
+            names.len(),
+            names.join(", ")
+        );
+        return Err(Failure::plain(message, "write the id of the one you mean"));
     }
-    match account(config, snapshot, key) {
-        Some(user) if user.is_guest() => Ok(()),
-        Some(_) => Err(Failure::plain(format!("{key} is no guest"), hint)),
-        None => {
-            let message = format!("{key}: no such guest is declared or in the tenant");
-            Err(Failure::plain(message, hint))
-        }
+    let who = found.pop().ok_or_else(|| {
+        let message = format!("{text}: no such guest is declared or in the tenant");
+        Failure::plain(message, hint)
+    })?;
+    let is_declared = config.desired.guests.contains_key(&who.key);
+    if is_declared || who.user.is_some_and(User::is_guest) {
+        return Ok(who);
     }
+    Err(Failure::plain(format!("{text} is no guest"), hint))
 }
 
 pub(crate) fn expiring(

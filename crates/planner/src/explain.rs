@@ -6,15 +6,18 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use crate::address::{Address, Ids, ObjectId};
+use crate::address::{Address, ObjectId};
+use crate::aim::Aim;
 use crate::few::Few;
 use crate::finding::Finding;
-use crate::forecast::{Coming, forecast};
+use crate::forecast::Coming;
+use crate::kinds::group::written::Declared as Group;
 use crate::kinds::guest::user::User;
 use crate::kinds::guest::written::Declared;
+use crate::kinds::{Change, Object};
 use crate::load::{Config, Origin};
 use crate::matching::{Match, Matching};
-use crate::plan::Plan;
+use crate::plan::{Header, Plan, Request, decide};
 use crate::request::{Answer, Read};
 use crate::snapshot::{Snapshot, holds};
 use crate::time::show;
@@ -51,17 +54,51 @@ pub struct Access {
     pub origin: Option<Origin>,
 }
 
-/// Finds the account that an address means: that of the declared guest, or of whoever has it.
-/// A deleted one counts.
-pub fn account<'a>(config: &Config, snapshot: &'a Snapshot, key: &str) -> Option<&'a User> {
+/// Somebody whom an address means.
+#[derive(Clone, Debug)]
+pub struct Who<'a> {
+    /// The key of the declared guest, or what people call the account.
+    pub key: String,
+    /// The account, if it is known which it is. A deleted one counts.
+    pub user: Option<&'a User>,
+}
+
+/// Finds whom an address or an id means: the declared guest, or whoever in the tenant answers to it;
+/// several are for a person to choose from. Whose account cannot be told, or must not be touched, has
+/// none: what somebody else holds is not the guest's.
+pub fn find<'a>(config: &Config, snapshot: &'a Snapshot, text: &str) -> Vec<Who<'a>> {
     let matching = Matching::new(snapshot, &config.desired, &config.policy);
-    if let Match::Live(user) | Match::Deleted(user) = matching.of(key) {
-        let users = [&snapshot.users, &snapshot.deleted];
-        return users.into_iter().find_map(|users| users.get(&user.id));
+    let account = |key: &str| match matching.of(key) {
+        Match::Live(user) => snapshot.users.get(&user.id),
+        Match::Deleted(user) => snapshot.deleted.get(&user.id),
+        Match::Absent | Match::Blocked(_) => None,
+    };
+    if config.desired.guests.contains_key(text) {
+        let (key, user) = (text.to_owned(), account(text));
+        return vec![Who { key, user }];
     }
-    let has = |user: &&User| user.label() == key || user.addresses().contains(key);
-    let live = snapshot.users.values().find(has);
-    live.or_else(|| snapshot.deleted.values().find(has))
+    let is = |user: &User| user.label() == text || user.id == text;
+    let has = |user: &User| user.addresses().contains(text);
+    let called = |users: &'a BTreeMap<_, User>| users.values().filter(|user| is(user)).collect();
+    let answering =
+        |users: &'a BTreeMap<_, User>| users.values().filter(|user| has(user)).collect();
+    let (live, deleted) = (&snapshot.users, &snapshot.deleted);
+    let tiers: [Vec<&User>; 4] = [
+        called(live),
+        answering(live),
+        called(deleted),
+        answering(deleted),
+    ];
+    let found = tiers.into_iter().find(|tier| !tier.is_empty());
+    let declared = |user: &User| {
+        let mut keys = config.desired.guests.keys();
+        keys.find(|key| account(key).is_some_and(|found| found.id == user.id))
+    };
+    let who = |user: &'a User| Who {
+        key: declared(user).map_or_else(|| user.label(), Clone::clone),
+        user: Some(user),
+    };
+    found.into_iter().flatten().map(who).collect()
 }
 
 /// Returns the read of what an account is a member of, directly.
@@ -82,18 +119,68 @@ pub fn held(answer: &Answer) -> Option<BTreeMap<ObjectId, String>> {
     Some(named.collect())
 }
 
-/// Puts together what there is to say. `plan` and `ids` come of planning for everybody, `held` is what the account is a member of, if that could be read.
+/// What an explanation is put together from.
+#[derive(Clone, Copy)]
+struct Sources<'a> {
+    config: &'a Config,
+    snapshot: &'a Snapshot,
+    matching: &'a Matching<'a>,
+    plan: &'a Plan,
+    aim: &'a Aim,
+    /// By what plans call the guest.
+    key: &'a str,
+    declared: Option<&'a Declared>,
+    user: Option<&'a User>,
+    /// What the account is a member of, if that could be read.
+    held: Option<&'a BTreeMap<ObjectId, String>>,
+}
+
+/// Explains. A snapshot that does not answer all that these files ask is refused with the reads that
+/// are missing: what was not read is not taken for absent. `held` is what the account is a member of,
+/// if that could be read.
 pub fn explain(
     config: &Config,
     snapshot: &Snapshot,
-    (plan, ids): (&Plan, &Ids),
+    who: &Who<'_>,
     held: Option<&BTreeMap<ObjectId, String>>,
-    key: &str,
     now: Timestamp,
-) -> Explanation {
-    let declared = config.desired.guests.get(key);
-    let user = account(config, snapshot, key);
-    let live = user.filter(|user| user.deleted.is_none());
+    header: &Header,
+) -> Result<Explanation, Vec<Read>> {
+    let matching = Matching::new(snapshot, &config.desired, &config.policy);
+    let open = snapshot.open(&config.desired, &config.policy, Some(&matching));
+    if !open.is_empty() {
+        return Err(open);
+    }
+    let request = Request::default();
+    let (plan, aim) = decide(config, snapshot, &matching, now, &request, header);
+    let declared = config.desired.guests.get(&who.key);
+    let key = match (declared, who.user) {
+        (None, Some(user)) if user.deleted.is_none() => aim.bound_key(user),
+        _ => who.key.clone(),
+    };
+    let sources = Sources {
+        config,
+        snapshot,
+        matching: &matching,
+        plan: &plan,
+        aim: &aim,
+        key: &key,
+        declared,
+        user: who.user,
+        held,
+    };
+    Ok(told(sources, now))
+}
+
+fn told(sources: Sources<'_>, now: Timestamp) -> Explanation {
+    let Sources {
+        config,
+        plan,
+        key,
+        declared,
+        ..
+    } = sources;
+    let live = sources.user.filter(|user| user.deleted.is_none());
     let about = Some(Address::guest(key));
     let steps = plan.steps.iter();
     let steps = steps.filter(|step| step.change.object().guest() == Some(key));
@@ -101,21 +188,16 @@ pub fn explain(
     Explanation {
         guest: key.to_owned(),
         origin: declared.map(|declared| declared.origin.clone()),
-        facts: facts(config, snapshot, declared, user),
-        access: live.map_or_else(Vec::new, |user| {
-            access(config, snapshot, ids, declared, user, held)
-        }),
-        is_complete: live.is_none() || held.is_some(),
+        facts: facts(sources),
+        access: live.map_or_else(Vec::new, |user| access(sources, user)),
+        is_complete: live.is_none() || sources.held.is_some(),
         now: steps
             .map(|step| {
                 let why = crate::render::reason(&step.because);
                 (crate::render::title(step), why)
             })
             .collect(),
-        next: match (declared, user.is_some() && live.is_none()) {
-            (Some(declared), false) => forecast(declared, &config.policy, now),
-            _ => Vec::new(),
-        },
+        next: sources.aim.coming(config, key, now),
         findings: findings
             .filter(|finding| finding.about == about)
             .cloned()
@@ -123,17 +205,15 @@ pub fn explain(
     }
 }
 
-fn facts(
-    config: &Config,
-    snapshot: &Snapshot,
-    declared: Option<&Declared>,
-    user: Option<&User>,
-) -> Vec<(&'static str, String)> {
+fn facts(sources: Sources<'_>) -> Vec<(&'static str, String)> {
+    let Sources {
+        config, snapshot, ..
+    } = sources;
     let zone = &config.policy.tenant.time_zone;
     let mut facts = Vec::new();
     let mut say = |name, text: Option<String>| facts.extend(text.map(|text| (name, text)));
-    match user {
-        Some(user) => {
+    match (sources.user, sources.matching.of(sources.key)) {
+        (Some(user), _) => {
             say("account", Some(user.id.clone()));
             say("name", user.profile.get("displayName").cloned().flatten());
             say("state", Some(state(user, zone)));
@@ -148,13 +228,15 @@ fn facts(
                 Some(sponsors.join(", ")).filter(|it| !it.is_empty()),
             );
         }
-        None => say("account", Some("none in the tenant".to_owned())),
+        (None, Match::Blocked(why)) => say("account", Some(why.clone())),
+        (None, _) => say("account", Some("none in the tenant".to_owned())),
     }
-    if let Some(declared) = declared {
+    if let Some(declared) = sources.declared {
         say("why", declared.justification.clone());
         let end = declared.expires.map(|expires| expires.end(zone));
         say("expires", end.map(|end| show(end, zone)));
     }
+    say("kept", sources.aim.kept(sources.key));
     facts
 }
 
@@ -183,44 +265,32 @@ fn called(snapshot: &Snapshot, id: &str) -> String {
     user.or_else(group).unwrap_or_else(|| id.to_owned())
 }
 
-fn access(
-    config: &Config,
-    snapshot: &Snapshot,
-    ids: &Ids,
-    declared: Option<&Declared>,
-    user: &User,
-    held: Option<&BTreeMap<ObjectId, String>>,
-) -> Vec<Access> {
+fn access(sources: Sources<'_>, user: &User) -> Vec<Access> {
+    let Sources {
+        config, snapshot, ..
+    } = sources;
     let groups = config.desired.groups.keys();
     let names: BTreeMap<_, _> = groups
-        .filter_map(|name| Some((ids.get(&Address::group(name))?, name)))
+        .filter_map(|name| Some((sources.aim.ids.get(&Address::group(name))?, name)))
         .collect();
     let known = snapshot.groups.members.iter();
     let known = known.filter(|(_, members)| members.contains(&user.id));
-    let held: Vec<(&str, &str)> = match held {
+    let held: Vec<(&str, &str)> = match sources.held {
         Some(held) => held
             .iter()
             .map(|(id, name)| (id.as_str(), name.as_str()))
             .collect(),
         None => known.map(|(id, _)| (id.as_str(), id.as_str())).collect(),
     };
-    let granted = declared.and_then(|declared| declared.groups.as_ref());
     let groups = held.into_iter().map(|(id, name)| {
         let known = names
             .get(id)
             .and_then(|name| config.desired.groups.get(*name));
-        let name = known.map_or(name, |group| group.name.as_str());
-        let granted = granted.and_then(|groups: &Few<_, _>| groups.get(name));
         match known {
-            Some(group) if group.rule.is_some() => Access {
-                what: format!("group {name}, by its rule"),
-                origin: Some(group.origin.clone()),
-            },
-            _ => Access {
+            Some(group) => membership(sources, group),
+            None => Access {
                 what: format!("group {name}"),
-                origin: granted
-                    .filter(|_| known.is_some())
-                    .map(|granted| granted.origin.clone()),
+                origin: None,
             },
         }
     });
@@ -236,4 +306,34 @@ fn access(
     let mut access: Vec<_> = groups.chain(roles).collect();
     access.sort_by(|a, b| a.what.cmp(&b.what));
     access
+}
+
+/// Returns a membership in a declared group, with how long it lasts if no entry gives it any more.
+fn membership(sources: Sources<'_>, group: &Group) -> Access {
+    let name = &group.name;
+    if group.rule.is_some() {
+        return Access {
+            what: format!("group {name}, by its rule"),
+            origin: Some(group.origin.clone()),
+        };
+    }
+    let granted = sources.declared.and_then(|it| it.groups.as_ref());
+    let granted = granted.and_then(|groups: &Few<_, _>| groups.get(name));
+    let zone = &sources.config.policy.tenant.time_zone;
+    let taken = sources.plan.steps.iter().any(|step| {
+        matches!(&step.change, Change::Delete { before: Object::Membership(edge) }
+            if edge.guest == sources.key && edge.group == *name)
+    });
+    let end = match sources.aim.stripped(sources.key) {
+        _ if taken => Some("the next run".to_owned()),
+        Some(at) => Some(format!("stripped {}", show(at, zone))),
+        None => None,
+    };
+    let origin = granted.map(|granted| &granted.origin);
+    let origin = origin.or(end.as_ref().map(|_| &group.origin));
+    let end = end.map_or_else(String::new, |end| format!(", until {end}"));
+    Access {
+        what: format!("group {name}{end}"),
+        origin: origin.cloned(),
+    }
 }

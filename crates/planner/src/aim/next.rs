@@ -59,6 +59,18 @@ impl Aim {
         ahead.map(|next| (next.at, next.what.done())).min()
     }
 
+    /// Returns when a guest's access is taken away, if that lies ahead.
+    pub(crate) fn stripped(&self, key: &str) -> Option<Timestamp> {
+        let mut ahead = self.fates.get(key)?.ahead.iter();
+        let strip = ahead.find(|next| next.what == What::Rung(Rung::Strip));
+        strip.map(|next| next.at)
+    }
+
+    /// Returns why nothing is ever taken from a guest, if so.
+    pub(crate) fn kept(&self, key: &str) -> Option<String> {
+        Some(self.fates.get(key)?.kept.as_ref()?.text())
+    }
+
     /// Returns all that will happen to a guest if nobody does anything, the first thing first: nothing
     /// where nothing is decided, and nothing that the files say of one from whom nothing is taken.
     pub(crate) fn coming(&self, config: &Config, key: &str, now: Timestamp) -> Vec<Coming> {
