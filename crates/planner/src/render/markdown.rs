@@ -2,15 +2,15 @@
 //! guest. It fits into one comment: details go first, the names of those who lose something never.
 
 mod cell;
-
-use std::collections::BTreeMap;
+mod sorts;
 
 use jiff::tz::TimeZone;
 
 pub(super) use self::cell::Cells;
+use self::sorts::{Group, Sorts, sign_in};
 use super::{reason, text, title};
 use crate::finding::{Finding, Severity};
-use crate::kinds::{Action, Change, Object};
+use crate::kinds::{Action, Change};
 use crate::plan::{Plan, Step};
 use crate::time::{Days, days_after, show};
 
@@ -32,75 +32,71 @@ enum Cut {
     Changes,
     /// Who comes in, and why people lose access.
     Reasons,
+    /// Most of the errors, and all warnings.
+    Errors,
+    /// Which errors there are, and a line for each name.
+    Lines,
+}
+
+impl Cut {
+    const ALL: [Self; 7] = [
+        Self::Nothing,
+        Self::Details,
+        Self::Findings,
+        Self::Changes,
+        Self::Reasons,
+        Self::Errors,
+        Self::Lines,
+    ];
+
+    /// Returns what is left out of every page.
+    fn least(mask: bool) -> Self {
+        if mask { Self::Details } else { Self::Nothing }
+    }
 }
 
 /// Returns the plan as GitHub-flavoured Markdown. With `mask`, no address is shown in full and no
 /// property at all.
 pub fn plan(plan: &Plan, mask: bool) -> String {
-    let cuts = [
-        Cut::Nothing,
-        Cut::Details,
-        Cut::Findings,
-        Cut::Changes,
-        Cut::Reasons,
-    ];
-    let least = if mask { Cut::Details } else { Cut::Nothing };
-    let mut page = String::new();
-    for cut in cuts.into_iter().filter(|cut| *cut >= least) {
-        page = Page::new(plan, mask, cut).render();
+    let cuts = Cut::ALL.into_iter();
+    for cut in cuts.filter(|cut| *cut >= Cut::least(mask)) {
+        let page = Page::new(plan, mask, cut).render();
         if page.chars().count() <= ROOM {
-            break;
+            return page;
         }
     }
-    page
+    incomplete(plan, mask)
 }
 
-/// The steps that concern one guest, and what kind of news they are.
-#[derive(Default)]
-struct Group<'a> {
-    steps: Vec<&'a Step>,
-}
-
-impl Group<'_> {
-    fn loses(&self) -> bool {
-        self.steps.iter().any(|step| step.takes())
-    }
-
-    fn comes_in(&self) -> bool {
-        self.steps.iter().any(|step| {
-            let comes = matches!(
-                &step.change,
-                Change::Create {
-                    after: Object::Guest(_)
-                }
-            );
-            comes || is_act(step, Action::Restore) || sign_in(&step.change) == Some(true)
-        })
-    }
-}
-
-fn is_act(step: &Step, wanted: Action) -> bool {
-    matches!(&step.change, Change::Act { action, .. } if *action == wanted)
-}
-
-/// Returns whether sign-in becomes possible or impossible with an update; `None` if it stays as it is.
-fn sign_in(change: &Change<Object>) -> Option<bool> {
-    let Change::Update {
-        before: Object::Guest(before),
-        after: Object::Guest(after),
-    } = change
-    else {
-        return None;
+/// Returns a page with as many names as fit, which says first how many do not.
+fn incomplete(plan: &Plan, mask: bool) -> String {
+    let named = |most: usize| Page {
+        most,
+        ..Page::new(plan, mask, Cut::Lines)
     };
-    after
-        .account_enabled
-        .filter(|_| before.account_enabled != after.account_enabled)
+    // Numbers may be longer where more names are.
+    let bare = named(0).render().chars().count() + 20;
+    let mut room = ROOM.saturating_sub(bare);
+    let sorts = Sorts::new(plan);
+    let fitting = sorts.losing.iter().take_while(|(guest, _)| {
+        let name = named(0).cells.code(guest);
+        let left = room.checked_sub(name.chars().count() + SEPARATOR.len());
+        room = left.unwrap_or_default();
+        left.is_some()
+    });
+    let most = fitting.count();
+    named(most).render()
 }
+
+/// What stands between names on a line.
+const SEPARATOR: &str = ", ";
 
 struct Page<'a> {
     plan: &'a Plan,
     cells: Cells,
     cut: Cut,
+    /// How many of those who lose something are named.
+    most: usize,
     zone: TimeZone,
     out: String,
 }
@@ -111,6 +107,7 @@ impl<'a> Page<'a> {
             plan,
             cells: Cells { mask },
             cut,
+            most: usize::MAX,
             zone: TimeZone::get(&plan.time_zone).unwrap_or(TimeZone::UTC),
             out: String::new(),
         }
@@ -122,32 +119,29 @@ impl<'a> Page<'a> {
     }
 
     fn render(mut self) -> String {
-        let mut guests: BTreeMap<&str, Group<'a>> = BTreeMap::new();
-        let mut others = Group::default();
-        for step in &self.plan.steps {
-            match step.change.object().guest() {
-                Some(guest) => guests.entry(guest).or_default().steps.push(step),
-                None => others.steps.push(step),
-            }
-        }
-        let all: Vec<_> = guests.into_iter().collect();
-        let (losing, rest): (Vec<_>, Vec<_>) = all.into_iter().partition(|(_, it)| it.loses());
-        let (coming, changing): (Vec<_>, Vec<_>) =
-            rest.into_iter().partition(|(_, it)| it.comes_in());
+        let Sorts {
+            losing,
+            coming,
+            changing,
+            others,
+        } = Sorts::new(self.plan);
         self.head([losing.len(), coming.len(), changing.len()]);
         self.limits();
         self.findings(Severity::Error, "Errors: these steps are blocked");
-        self.people("Loses access", &losing, Cut::Reasons);
+        self.losing(&losing);
         self.people("Comes in", &coming, Cut::Reasons);
         self.people("Changes", &changing, Cut::Changes);
         self.others(&others);
         self.findings(Severity::Warning, "Warnings");
         self.forecast();
         self.findings(Severity::Info, "Good to know");
-        if self.cut > Cut::Nothing && !self.cells.mask {
-            self.line(
-                "\n_This is shortened to fit. The log of the job and the saved plan have it all._",
-            );
+        if self.cut > Cut::least(self.cells.mask) {
+            let whole = if self.cells.mask {
+                "The saved plan has"
+            } else {
+                "The log of the job and the saved plan have"
+            };
+            self.line(&format!("\n_This is shortened to fit. {whole} it all._"));
         }
         self.out
     }
@@ -163,21 +157,32 @@ impl<'a> Page<'a> {
         let verb = |count: usize, one: &str, many: &str| {
             format!("{count} {}", if count == 1 { one } else { many })
         };
-        let first = if plan.is_empty() {
-            "Nothing to do.".to_owned()
-        } else {
+        self.missing(losing);
+        let refused = if plan.is_refused() { "Refused: " } else { "" };
+        let errors = text::errors(plan).map(|errors| format!(" {errors}."));
+        let first = text::nothing(plan).unwrap_or_else(|| {
             format!(
-                "{}, {}, {}.",
+                "{refused}{}, {}, {}.{}",
                 verb(losing, "loses access", "lose access"),
                 verb(coming, "comes in", "come in"),
-                verb(changing, "changes", "change")
+                verb(changing, "changes", "change"),
+                errors.unwrap_or_default()
             )
-        };
+        });
         self.line(&format!("**{first}**"));
-        let rest = text::summary(plan).replace('\n', " ");
-        let rest = rest.strip_prefix("Nothing to do. ").unwrap_or(&rest);
+        let rest = text::numbers(plan).replace('\n', " ");
         let at = show(plan.planned_for, &self.zone);
         self.line(&format!("{rest} As of {at}."));
+    }
+
+    /// Says how many names are missing, if any.
+    fn missing(&mut self, losing: usize) {
+        let missing = losing.saturating_sub(self.most);
+        if missing > 0 {
+            self.line(&format!(
+                "**This page is incomplete: {missing} of those who lose access are not named on it.**\n"
+            ));
+        }
     }
 
     fn limits(&mut self) {
@@ -190,24 +195,37 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// Lists guests; from `short` on without what happens to them.
+    /// Lists those who lose something: if nothing else fits, by name.
+    fn losing(&mut self, guests: &[(&str, Group<'_>)]) {
+        if self.cut < Cut::Reasons || guests.is_empty() {
+            return self.people("Loses access", guests, Cut::Reasons);
+        }
+        self.line(&format!("\n#### Loses access ({})\n", guests.len()));
+        let names = guests.iter().map(|(guest, _)| self.cells.code(guest));
+        let names: Vec<_> = names.take(self.most).collect();
+        if self.cut < Cut::Lines {
+            names
+                .iter()
+                .for_each(|name| self.line(&format!("- {name}")));
+        } else {
+            self.line(&names.join(SEPARATOR));
+        }
+    }
+
+    /// Lists guests and what happens to them; from `short` on only how many there are.
     fn people(&mut self, heading: &str, guests: &[(&str, Group<'_>)], short: Cut) {
         if guests.is_empty() {
             return;
         }
         self.line(&format!("\n#### {heading} ({})\n", guests.len()));
-        if self.cut >= short && heading != "Loses access" {
+        if self.cut >= short {
             self.line("Who this is does not fit here.");
             return;
         }
         for (guest, group) in guests {
             let name = self.cells.code(guest);
-            if self.cut >= short {
-                self.line(&format!("- {name}"));
-            } else {
-                let told = self.told(group);
-                self.line(&format!("- **{name}** {told}"));
-            }
+            let told = self.told(group);
+            self.line(&format!("- **{name}** {told}"));
         }
         let steps: Vec<_> = guests
             .iter()
@@ -334,6 +352,7 @@ impl<'a> Page<'a> {
         if findings.is_empty() || folded && self.cut >= Cut::Findings {
             return;
         }
+        let most = self.most_of(severity);
         if folded {
             let count = findings.len();
             self.line(&format!(
@@ -342,19 +361,29 @@ impl<'a> Page<'a> {
         } else {
             self.line(&format!("\n#### {heading} ({})\n", findings.len()));
         }
-        let most = if self.cut >= Cut::Findings {
-            FEW
-        } else {
-            usize::MAX
-        };
         for finding in findings.iter().take(most) {
             self.finding(finding);
         }
-        if findings.len() > most {
+        if most == 0 {
+            self.line("What they say does not fit here.");
+        } else if findings.len() > most {
             self.line(&format!("- {} more", findings.len() - most));
         }
         if folded {
             self.line("\n</details>");
+        }
+    }
+
+    /// Returns how many findings of a sort are listed.
+    fn most_of(&self, severity: Severity) -> usize {
+        let (few, none) = match severity {
+            Severity::Error => (Cut::Errors, Cut::Lines),
+            _ => (Cut::Findings, Cut::Errors),
+        };
+        match self.cut {
+            cut if cut >= none => 0,
+            cut if cut >= few => FEW,
+            _ => usize::MAX,
         }
     }
 
@@ -371,7 +400,9 @@ impl<'a> Page<'a> {
             about.unwrap_or_default(),
             origin.unwrap_or_default()
         ));
-        if let Some(hint) = &finding.hint {
+        // Hints are the first to go of a finding.
+        let hint = finding.hint.as_ref().filter(|_| self.cut < Cut::Changes);
+        if let Some(hint) = hint {
             let hint = self.cells.prose(&hint.replace('\n', " "));
             self.line(&format!("  _Hint:_ {hint}"));
         }

@@ -38,13 +38,43 @@ pub fn plan(plan: &Plan, color: bool) -> String {
 
 /// Returns the line that sums a plan up.
 pub fn summary(plan: &Plan) -> String {
+    match nothing(plan) {
+        Some(nothing) => format!("{nothing} {}", numbers(plan)),
+        None => numbers(plan),
+    }
+}
+
+/// Says that there is nothing to do, where there is no step: all is well only without errors.
+pub(super) fn nothing(plan: &Plan) -> Option<String> {
+    if !plan.is_empty() {
+        return None;
+    }
+    Some(match errors(plan) {
+        Some(errors) => format!("Nothing can be done: {errors}."),
+        None => "Nothing to do.".to_owned(),
+    })
+}
+
+/// Returns how many errors there are, if any.
+pub(super) fn errors(plan: &Plan) -> Option<String> {
+    let findings = plan.findings.iter();
+    let errors = findings.filter(|it| it.severity == Severity::Error);
+    match errors.count() {
+        0 => None,
+        1 => Some("1 error".to_owned()),
+        count => Some(format!("{count} errors")),
+    }
+}
+
+/// Returns how much there is of what.
+pub(super) fn numbers(plan: &Plan) -> String {
     let counts = plan.counts;
     let rest = format!(
         "{} unchanged, {} not ours.",
         counts.unchanged, counts.not_ours
     );
     if plan.is_empty() {
-        return format!("Nothing to do. {rest}");
+        return rest;
     }
     let held = if counts.held_back > 0 {
         format!(" {} steps wait for the next run.", counts.held_back)

@@ -279,7 +279,7 @@ fn promise_2_a_role_assignable_group_is_given_only_where_policy_names_it() {
     tenant.groups[1]["isAssignableToRole"] = json!(true);
     let guests = "guests: [{mail: bob@contoso.example, groups: [auditors, partners]}]";
     insta::assert_snapshot!(tenant.planned(guests, GROUPS, "2026-05-02"), @"
-    Nothing to do. 2 unchanged, 0 not ours.
+    Nothing can be done: 1 error. 2 unchanged, 0 not ours.
 
     error: membership auditors / bob@contoso.example: group auditors can hold directory roles, and `requirements.privileged` does not name it (guests/all.yaml:1)
     ");

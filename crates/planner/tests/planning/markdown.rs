@@ -122,6 +122,86 @@ fn it_fits_a_comment_and_never_leaves_out_who_loses_something() {
     }
 }
 
+/// Returns the plan for guests of ours whose time is over, with addresses of 38 characters.
+fn over(count: usize) -> Plan {
+    let mail = |n: usize| format!("a.guest.whose.time.is.over.{n:04}@long.ly");
+    let ours = |n| {
+        let stamp = json!({ "onPremisesExtensionAttributes": stamped("") });
+        guest(&format!("g{n}"), &mail(n), stamp)
+    };
+    let tenant = Tenant {
+        users: (0..count).map(ours).collect(),
+        ..Tenant::default()
+    };
+    let entry = |n| format!("  - {{mail: {}, expires: 2026-05-01}}\n", mail(n));
+    let guests: String = (0..count).map(entry).collect();
+    let rules = "limits: {expiries: {count: 9999}}";
+    let guests = format!("guests:\n{guests}");
+    tenant.plan(&guests, rules, "2026-05-02", &Request::default())
+}
+
+#[test]
+fn a_page_with_more_names_than_fit_says_so_first() {
+    let named = |page: &str| page.matches("`a.guest.whose").count();
+    let page = markdown::plan(&over(1_501), false);
+    assert!(page.chars().count() <= 65_536 && named(&page) == 1_501);
+    assert!(!page.contains("incomplete"), "{page}");
+    let page = markdown::plan(&over(2_000), false);
+    assert!(page.chars().count() <= 65_536);
+    let missing = 2_000 - named(&page);
+    let first = page.lines().nth(3).unwrap();
+    let told = format!(
+        "**This page is incomplete: {missing} of those who lose access are not named on it.**"
+    );
+    assert_eq!(first, told);
+    assert!(named(&page) > 1_500, "{missing}");
+}
+
+#[test]
+fn errors_are_counted_where_they_do_not_fit() {
+    let foreign = |n: usize| {
+        let text = json!({ "extensionAttribute15": "x".repeat(400) });
+        let more = json!({ "onPremisesExtensionAttributes": text });
+        guest(&format!("g{n}"), &format!("guest{n}@contoso.example"), more)
+    };
+    let tenant = Tenant {
+        users: (0..1_000).map(foreign).collect(),
+        ..Tenant::default()
+    };
+    let entry = |n| format!("  - {{mail: guest{n}@contoso.example}}\n");
+    let guests: String = (0..1_000).map(entry).collect();
+    let guests = format!("guests:\n{guests}");
+    let plan = tenant.plan(&guests, "", "2026-05-02", &Request::default());
+    let page = markdown::plan(&plan, false);
+    assert!(page.chars().count() <= 65_536);
+    let top = "**Nothing can be done: 1000 errors.**";
+    assert!(page.contains(top) && page.contains("- 980 more"), "{page}");
+    assert!(!page.contains("Nothing to do"), "{page}");
+}
+
+#[test]
+fn the_first_line_says_what_is_refused_and_what_is_wrong() {
+    let guests = "guests: [{mail: ada@contoso.example, sponsors: [nobody@fabrikam.example]}]";
+    let left = json!({ "onPremisesExtensionAttributes": stamped("") });
+    let tenant = Tenant {
+        users: vec![guest("g1", "bob@contoso.example", left)],
+        ..Tenant::default()
+    };
+    let rules = "limits: {removals: {count: 0}}";
+    let plan = tenant.plan(guests, rules, "2026-05-02", &Request::default());
+    let page = markdown::plan(&plan, false);
+    let first = "**Refused: 1 loses access, 0 come in, 0 change. 1 error.**";
+    assert!(page.contains(first), "{page}");
+}
+
+#[test]
+fn a_masked_page_that_was_cut_says_so() {
+    let whole = markdown::plan(&crowd(10), true);
+    assert!(!whole.contains("shortened"), "{whole}");
+    let cut = markdown::plan(&crowd(1_500), true);
+    assert!(cut.contains("_This is shortened to fit. The saved plan has it all._"));
+}
+
 #[test]
 fn promise_10_nobody_is_mentioned_linked_or_run() {
     let hostile = "@octocat #1 GH-1 https://evil.example www.evil.example [a](b) ![a](b) <script>x</script> | a | ``` \n\n# h\n- [ ] x\u{202e} </details> *a* _b_ ~~c~~ <!-- admin@evil.example";

@@ -1,5 +1,6 @@
 //! The report: what it counts, and that a page is what we wrote and the rest is text.
 
+use guestlist_planner::finding::Severity;
 use guestlist_planner::plan::Header;
 use guestlist_planner::render::html;
 use guestlist_planner::report::{Report, report};
@@ -130,6 +131,19 @@ fn promise_10_a_page_runs_and_loads_nothing_that_came_in_as_text() {
             (data + 1, page.matches("</script>").count())
         );
     }
+}
+
+#[test]
+fn all_is_well_only_without_errors() {
+    let mut report = reported();
+    report.plan.steps.clear();
+    let well = "The tenant is as the files say.";
+    assert!(html::report(&report).contains(well));
+    report.plan.findings[0].severity = Severity::Error;
+    let page = html::report(&report);
+    assert!(!page.contains(well) && page.contains("The next apply changes nothing."));
+    let page = html::plan(&report.plan);
+    assert!(page.contains("Nothing can be done: 1 error."));
 }
 
 #[test]

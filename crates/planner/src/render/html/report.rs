@@ -93,8 +93,11 @@ fn lead(report: &Report) -> String {
         ""
     };
     let counts = plan.counts;
+    if plan.is_empty() && plan.has_errors() {
+        return format!("The next apply changes nothing.{errors}");
+    }
     if plan.is_empty() {
-        return format!("The tenant is as the files say.{errors}");
+        return "The tenant is as the files say.".to_owned();
     }
     format!(
         "The next apply creates {} objects, changes {} and deletes {}.{refused}{errors}",
