@@ -28,6 +28,25 @@ fn the_comment_comes_from_the_plan_and_from_a_saved_one_alike() {
 }
 
 #[test]
+fn what_cannot_be_masked_is_not_printed() {
+    let repository = Repository::example();
+    let plan = repository.path().join("plan.json");
+    let plan = plan.to_str().unwrap();
+    repository.run(&["plan", "--out", plan]).ends(0);
+    for args in [
+        &["plan", "--mask"][..],
+        &["plan", "--mask", "--summary"],
+        &["show", plan, "--mask", "--format", "json"],
+        &["expiring", "--mask"],
+    ] {
+        let refused = repository.run(args).ends(1);
+        assert_eq!(refused.stdout, "");
+        let hint = "hint: add `--format markdown`";
+        assert!(refused.stderr.contains(hint), "{}", refused.stderr);
+    }
+}
+
+#[test]
 fn the_summary_of_the_job_gets_the_comment() {
     let repository = Repository::example();
     let summary = repository.path().join("summary.md");

@@ -68,9 +68,7 @@ fn promise_9_a_welcome_carries_the_link_and_nothing_else_does() {
     let plan = repository.path().join("plan.json");
     let plan = plan.to_str().unwrap();
     let planned = tenant.run(&repository, &["plan", "--out", plan]).ends(0);
-    let told = format!(
-        "mail: {DESK} sends the welcome to {ADA}, copy to grace@fabrikam.example: Welcome to Fabrikam"
-    );
+    let told = format!("mail: {DESK} sends the welcome to {ADA}, copy to grace@fabrikam.example\n");
     assert!(planned.stdout.contains(&told), "{}", planned.stdout);
     let ran = tenant
         .run(&repository, &["apply", plan, "--yes", "-vv"])

@@ -142,6 +142,7 @@ pub(crate) fn expiring(
     args: &ExpiringArgs,
     now: Timestamp,
 ) -> Result<Exit, Failure> {
+    planning::masked(args.mask, args.format == List::Markdown)?;
     let config = Files::read(&common.dir).config(now)?;
     let expiring = Expiring::new(&config, now, args.within);
     print(&match args.format {

@@ -28,6 +28,7 @@ pub(crate) async fn plan(
     args: &PlanArgs,
     now: Timestamp,
 ) -> Result<Exit, Failure> {
+    masked(args.mask, args.format == Format::Markdown)?;
     let observed = args.observed.as_deref();
     let (config, snapshot) = read(common, observed, now).await?;
     let at = at(args.at.as_deref(), &config, now)?;
@@ -182,6 +183,17 @@ fn summarise(plan: &Plan, mask: bool) -> Result<(), Failure> {
     let file = OpenOptions::new().append(true).create(true).open(&path);
     file.and_then(|mut file| file.write_all(render::markdown::plan(plan, mask).as_bytes()))
         .map_err(Failure::file(path))
+}
+
+/// Refuses to mask what is printed in full: whoever asks for it would believe that it is masked.
+pub(crate) fn masked(mask: bool, is_masked: bool) -> Result<(), Failure> {
+    if !mask || is_masked {
+        return Ok(());
+    }
+    Err(Failure::plain(
+        "--mask: only a plan or a list in Markdown can be masked",
+        "add `--format markdown`",
+    ))
 }
 
 /// Returns a plan as it is printed.

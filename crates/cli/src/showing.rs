@@ -16,9 +16,13 @@ pub(crate) fn show(
     format: Format,
     mask: bool,
 ) -> Result<Exit, Failure> {
+    planning::masked(mask, format == Format::Markdown)?;
     let text = std::fs::read_to_string(path).map_err(Failure::file(path))?;
     match journal::read(&text) {
-        Some(told) => print(&told)?,
+        Some(told) => {
+            planning::masked(mask, false)?;
+            print(&told)?;
+        }
         None => print(&planning::shown(
             common,
             &decode(path, &text)?,

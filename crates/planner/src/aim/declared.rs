@@ -48,7 +48,13 @@ impl Aim {
         self.managed += usize::from(is_ours(world, user));
         let stamp = match Self::take_on(world, declared, user) {
             Ok(stamp) => stamp,
-            Err((code, why)) => return self.refuse(declared, code, why),
+            Err((code, why)) => {
+                let finding = self.block(code, &address, why).at(&declared.origin);
+                if let Reading::Foreign(text) = user.stamp(world.stamp()) {
+                    finding.hint(format!("{} holds: {text}", world.stamp()));
+                }
+                return;
+            }
         };
         let adopting = !is_ours(world, user);
         let kept = world.kept(user);
@@ -112,9 +118,10 @@ impl Aim {
                     stamp.owner
                 ),
             )),
-            Reading::Foreign(text) => Err((
+            // What it holds is said apart: it may be anything about anybody.
+            Reading::Foreign(_) => Err((
                 "foreign-stamp",
-                format!("{attribute} holds other text, which is never overwritten: {text}"),
+                format!("{attribute} holds other text, which is never overwritten"),
             )),
             Reading::Empty if user.synced => Err((
                 "synced",

@@ -56,10 +56,8 @@ impl Aim {
         let cc: String = cc.collect();
         let text = match &invitation.mail {
             _ if !invitation.send => "mail: none is sent".to_owned(),
-            Some(mail) => format!(
-                "mail: {} sends the welcome to {to}{cc}: {}",
-                mail.from, mail.subject
-            ),
+            // The subject may hold names, and notes are shown where names are not.
+            Some(mail) => format!("mail: {} sends the welcome to {to}{cc}", mail.from),
             None if invitation.is_ours() => {
                 "mail: none is sent while sign-in is blocked; the welcome follows".to_owned()
             }

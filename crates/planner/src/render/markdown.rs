@@ -20,6 +20,9 @@ const ROOM: usize = 65_536;
 /// How many findings of a sort are listed when room is short.
 const FEW: usize = 20;
 
+/// Findings whose hint quotes what stands in the tenant, and may name somebody without an address.
+const QUOTING: [&str; 2] = ["foreign-stamp", "stamp-moved"];
+
 /// How much is left out so that the rest fits; each adds to those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Cut {
@@ -401,7 +404,9 @@ impl<'a> Page<'a> {
             origin.unwrap_or_default()
         ));
         // Hints are the first to go of a finding.
-        let hint = finding.hint.as_ref().filter(|_| self.cut < Cut::Changes);
+        let quotes = self.cells.mask && QUOTING.contains(&finding.code.as_str());
+        let is_shown = self.cut < Cut::Changes && !quotes;
+        let hint = finding.hint.as_ref().filter(|_| is_shown);
         if let Some(hint) = hint {
             let hint = self.cells.prose(&hint.replace('\n', " "));
             self.line(&format!("  _Hint:_ {hint}"));

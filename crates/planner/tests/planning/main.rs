@@ -129,7 +129,8 @@ guests:
     0 to create, 1 to change, 0 to delete. 2 unchanged, 0 not ours.
     About 1 write, less than a minute.
 
-    error: guest eve@contoso.example: extensionAttribute15 holds other text, which is never overwritten: cost centre 7 (guests/all.yaml:4)
+    error: guest eve@contoso.example: extensionAttribute15 holds other text, which is never overwritten (guests/all.yaml:4)
+      hint: extensionAttribute15 holds: cost centre 7
     error: guest kim@contoso.example: belongs to `others`; `--take-over others` makes it ours (guests/all.yaml:5)
     error: guest liz@contoso.example: carries a stamp in extensionAttribute14, but `tenant.stamp` is extensionAttribute15; `--stamp-was extensionAttribute14` moves it (guests/all.yaml:6)
     warning: guest bob@contoso.example: access ends 2026-05-11 00:00 UTC (guests/all.yaml:7)

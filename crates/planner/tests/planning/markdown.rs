@@ -81,6 +81,38 @@ fn masked_it_names_nobody() {
     }
 }
 
+#[test]
+fn masked_it_quotes_nothing_and_no_subject() {
+    let held = json!({ "extensionAttribute15": "managed by Grace Hopper" });
+    let tenant = Tenant {
+        users: vec![
+            member("m1", "desk@fabrikam.example"),
+            guest(
+                "g1",
+                "bob@contoso.example",
+                json!({ "onPremisesExtensionAttributes": held }),
+            ),
+        ],
+        ..Tenant::default()
+    };
+    let guests = "
+guests:
+  - mail: bob@contoso.example
+  - {mail: ada@contoso.example, displayName: Ada Lovelace, invitation: {from: desk@fabrikam.example}}
+";
+    let rules = "
+mails: {welcome: {subject: \"For {displayName}\"}}
+requirements: {invitation: {from: [desk@fabrikam.example]}}
+";
+    let plan = tenant.plan(guests, rules, "2026-05-02", &Request::default());
+    assert!(markdown::plan(&plan, false).contains("Grace Hopper"));
+    let page = markdown::plan(&plan, true);
+    assert!(page.contains("sends the welcome"), "{page}");
+    for name in ["Hopper", "Lovelace"] {
+        assert!(!page.contains(name), "{page}");
+    }
+}
+
 /// Returns a tenant in which `count` guests of ours are in no file any more, and the plan that takes
 /// their access.
 fn crowd(count: usize) -> Plan {
