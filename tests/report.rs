@@ -237,3 +237,31 @@ fn ten_thousand_guests_stay_usable() {
     let (said, _) = browser.complaints();
     assert_eq!(said, Vec::<String>::new());
 }
+
+#[test]
+fn paper_says_what_is_not_on_it_and_the_focus_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("report.html");
+    large(&page, 2_500, 12);
+    let mut browser = Browser::open(&page);
+    let paper = |browser: &mut Browser, event: &str, section: &str| {
+        let said = format!("document.querySelector('#{section} .paper').textContent");
+        browser.ask(&format!("dispatchEvent(new Event('{event}')), {said}"))
+    };
+    let all = "Restrict the table on the screen first.";
+    let told = format!("Not all is printed: 2,000 of 2,500 rows. {all}");
+    assert_eq!(paper(&mut browser, "beforeprint", "guests"), told);
+    assert_eq!(paper(&mut browser, "afterprint", "guests"), "");
+    let access = paper(&mut browser, "beforeprint", "access");
+    let access = access.as_str().unwrap();
+    assert!(access.contains("10 of 12 groups"), "{access}");
+    paper(&mut browser, "afterprint", "access");
+    focus(&mut browser, "#access [aria-label='next groups, Access']");
+    browser.enter();
+    browser.enter();
+    let focused = "document.activeElement.getAttribute('aria-label')";
+    assert_eq!(browser.ask(focused), "next groups, Access");
+    let groups = browser.ask("document.querySelector('#access .turns [role=status]').textContent");
+    assert_eq!(groups, "groups 11–12 of 12");
+    assert_eq!(browser.complaints().0, Vec::<String>::new());
+}

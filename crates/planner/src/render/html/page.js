@@ -77,7 +77,8 @@
         tools.append(this.turns("groups", (by) => this.side(by)));
       }
       tools.append(this.status);
-      this.root.prepend(tools);
+      this.paper = make("p", { class: "paper" });
+      this.root.prepend(tools, this.paper);
       if (rows.length > size) this.root.append(this.turns("pages", (by) => this.turn(by)));
     }
 
@@ -101,11 +102,11 @@
     turns(what, then) {
       const button = (text, label, by) => {
         const made = make("button", { type: "button", "aria-label": `${label} ${what}, ${this.caption}` }, text);
-        made.addEventListener("click", () => then(by));
+        made.addEventListener("click", () => made.getAttribute("aria-disabled") !== "true" && then(by));
         return made;
       };
       const [back, on] = [button("Back", "previous", -1), button("Next", "next", 1)];
-      const where = make("span");
+      const where = make("span", { role: "status" });
       const nav = make("div", { class: "turns", role: "group", "aria-label": `${this.caption}: ${what}` }, back, where, on);
       this[what] = { nav, back, on, where };
       return nav;
@@ -147,8 +148,18 @@
       const of = this.found.length === rows.length ? "" : ` of ${count.format(rows.length)}`;
       const text = `${count.format(this.found.length)}${of} ${rows.length === 1 ? "row" : "rows"}`;
       if (this.status.textContent !== text) this.status.textContent = text;
+      this.paper.textContent = all ? this.missing(seen.length) : "";
       this.say("pages", from, seen.length, this.found.length);
       this.say("groups", this.first, this.shown().length - this.fixed, this.across.length);
+    }
+
+    // What is left out on paper must not look as if it were not there.
+    missing(printed) {
+      const groups = this.shown().length - this.fixed;
+      const parts = [[printed, this.found.length, "rows"], [groups, this.across.length, "groups"]]
+        .filter(([some, all]) => some < all)
+        .map(([some, all, what]) => `${count.format(some)} of ${count.format(all)} ${what}`);
+      return parts.length === 0 ? "" : `Not all is printed: ${parts.join(", ")}. Restrict the table on the screen first.`;
     }
 
     say(what, from, shown, all) {
@@ -156,8 +167,9 @@
       if (!turns) return;
       const name = what === "groups" ? "groups " : "";
       turns.where.textContent = `${name}${count.format(Math.min(from + 1, all))}–${count.format(from + shown)} of ${count.format(all)}`;
-      turns.back.disabled = from === 0;
-      turns.on.disabled = from + shown >= all;
+      // A button that is disabled loses the focus.
+      turns.back.setAttribute("aria-disabled", from === 0);
+      turns.on.setAttribute("aria-disabled", from + shown >= all);
     }
 
     find() {
