@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use foldhash::HashMap;
+use jiff::tz::TimeZone;
 
 use super::guests::Account;
 use super::{Access, Fate, Group, Sources, Sponsor};
@@ -33,6 +34,7 @@ pub(super) fn groups(
                         groups.len(),
                         &declared.name,
                         Fate::Stays,
+                        sources.zone(),
                     );
                 }
             }
@@ -44,12 +46,18 @@ pub(super) fn groups(
             origin: declared.origin.clone(),
         });
     }
-    planned(plan, &groups, &places, accounts);
+    planned(sources, plan, &groups, &places, accounts);
     groups
 }
 
 /// Says what the plan changes of it.
-fn planned(plan: &Plan, groups: &[Group], places: &Places, accounts: &mut [Account<'_>]) {
+fn planned(
+    sources: Sources<'_>,
+    plan: &Plan,
+    groups: &[Group],
+    places: &Places,
+    accounts: &mut [Account<'_>],
+) {
     let names = groups.iter().enumerate();
     let names: HashMap<_, _> = names.map(|(n, group)| (group.name.as_str(), n)).collect();
     for step in &plan.steps {
@@ -62,19 +70,23 @@ fn planned(plan: &Plan, groups: &[Group], places: &Places, accounts: &mut [Accou
         };
         let place = places.by_key.get(&edge.guest);
         if let (Some(place), Some(group)) = (place, names.get(edge.group.as_str())) {
-            give(&mut accounts[*place], *group, &edge.group, fate);
+            let account = &mut accounts[*place];
+            give(account, *group, &edge.group, fate, sources.zone());
         }
     }
 }
 
-fn give(account: &mut Account<'_>, group: usize, name: &str, fate: Fate) {
-    let until = granted(account, name);
+fn give(account: &mut Account<'_>, group: usize, name: &str, fate: Fate, zone: &TimeZone) {
+    let until = granted(account, name, zone);
     account.guest.access.insert(group, Access { fate, until });
 }
 
-/// Returns when a declared membership ends.
-fn granted(account: &Account<'_>, group: &str) -> Option<Until> {
-    account.declared?.groups.as_ref()?.get(group)?.expires
+/// Returns when a membership ends that has an end of its own: with the guest's time, if that ends
+/// sooner.
+fn granted(account: &Account<'_>, group: &str, zone: &TimeZone) -> Option<Until> {
+    let own = account.declared?.groups.as_ref()?.get(group)?.expires?;
+    let ends = [Some(own), account.guest.until];
+    ends.into_iter().flatten().min_by_key(|it| it.end(zone))
 }
 
 /// Where each guest stands among the accounts.

@@ -63,8 +63,12 @@ fn tenant() -> Tenant {
 }
 
 fn reported() -> Report {
+    reported_of(GUESTS)
+}
+
+fn reported_of(guests: &str) -> Report {
     let now = instant("2026-05-02");
-    let config = config(GUESTS, &format!("{GROUPS}{LIFECYCLE}"), now);
+    let config = config(guests, &format!("{GROUPS}{LIFECYCLE}"), now);
     let observed = tenant().observe(&config, now);
     let header = Header {
         version: "0.0.0".into(),
@@ -144,6 +148,22 @@ fn all_is_well_only_without_errors() {
     assert!(!page.contains(well) && page.contains("The next apply changes nothing."));
     let page = html::plan(&report.plan);
     assert!(page.contains("Nothing can be done: 1 error."));
+}
+
+#[test]
+fn a_membership_ends_no_later_than_the_guest() {
+    let until = |guest: &str, membership: &str| {
+        let guests = format!(
+            "guests: [{{mail: bob@contoso.example, expires: {guest}, groups: [{{name: partners, expires: {membership}}}]}}]"
+        );
+        let report = reported_of(&guests);
+        let mut guests = report.guests.iter();
+        let bob = guests.find(|guest| guest.key == "bob@contoso.example");
+        let mut access = bob.unwrap().access.values();
+        access.next().unwrap().until.unwrap().to_string()
+    };
+    assert_eq!(until("2026-12-10", "2027-03-30"), "2026-12-10");
+    assert_eq!(until("2026-12-10", "2026-06-30"), "2026-06-30");
 }
 
 #[test]
