@@ -28,6 +28,37 @@ fn the_comment_comes_from_the_plan_and_from_a_saved_one_alike() {
 }
 
 #[test]
+fn annotations_count_from_the_root_of_the_repository() {
+    let repository = Repository::new(&[
+        (
+            "sub/guests/a.yaml",
+            "guests: [{mail: otto@contoso.example, sponsors: [x@fabrikam.example]}]",
+        ),
+        ("sub/policies/a.yaml", "tenant: {id: sandbox}"),
+    ]);
+    let mut git = std::process::Command::new("git");
+    let git = git
+        .arg("-C")
+        .arg(repository.path())
+        .args(["init", "--quiet"]);
+    assert!(git.status().unwrap().success());
+    let annotated = |command: &str| {
+        let mut run = std::process::Command::new(env!("CARGO_BIN_EXE_guestlist"));
+        let run = run.arg("-C").arg(repository.path().join("sub"));
+        let run = run.args([command, "--format", "github"]).env_clear();
+        let told = run.output().unwrap();
+        let told = String::from_utf8(told.stdout).unwrap();
+        assert!(told.contains("file=sub/guests/a.yaml,line=1"), "{told}");
+    };
+    annotated("plan");
+    repository.write(
+        "sub/guests/a.yaml",
+        "guests: [{mail: x@contoso.example, x: 1}]",
+    );
+    annotated("validate");
+}
+
+#[test]
 fn what_cannot_be_masked_is_not_printed() {
     let repository = Repository::example();
     let plan = repository.path().join("plan.json");

@@ -200,7 +200,7 @@ pub(crate) fn masked(mask: bool, is_masked: bool) -> Result<(), Failure> {
 pub(crate) fn shown(common: &Common, plan: &Plan, format: Format, mask: bool) -> String {
     match format {
         Format::Markdown => render::markdown::plan(plan, mask),
-        Format::Github => render::github::plan(plan),
+        Format::Github => render::github::plan(plan, &below(&common.dir)),
         Format::Text => render::text::plan(plan, common.color(std::io::stdout().is_terminal())),
         Format::Json => render::json(plan),
         Format::Html => render::html::plan(plan),
@@ -235,16 +235,18 @@ fn unreadable(when: &str) -> Failure {
 
 /// Returns the commit of the files, if they are in git.
 fn commit(folder: &Path) -> Option<String> {
-    let output = Command::new("git")
-        .arg("-C")
-        .arg(folder)
-        .args(["rev-parse", "HEAD"])
-        .output()
-        .ok()?;
+    git(folder, &["rev-parse", "HEAD"]).filter(|text| !text.is_empty())
+}
+
+/// Returns where the files are below the root of their git repository: nothing, or a path and `/`.
+pub(crate) fn below(folder: &Path) -> String {
+    git(folder, &["rev-parse", "--show-prefix"]).unwrap_or_default()
+}
+
+/// Returns what git says of a folder.
+fn git(folder: &Path, args: &[&str]) -> Option<String> {
+    let mut command = Command::new("git");
+    let output = command.arg("-C").arg(folder).args(args).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
-    output
-        .status
-        .success()
-        .then(|| text.trim().to_owned())
-        .filter(|text| !text.is_empty())
+    output.status.success().then(|| text.trim().to_owned())
 }

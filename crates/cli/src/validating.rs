@@ -8,11 +8,13 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::files::Files;
 use crate::output::print;
+use crate::planning;
 
 pub(crate) fn validate(common: &Common, format: Checks, now: Timestamp) -> Result<Exit, Failure> {
     let config = match Files::read(&common.dir).config(now) {
         Err(Failure::Mistakes(mistakes, _)) if format == Checks::Github => {
-            print(&github::mistakes(&mistakes))?;
+            let below = planning::below(&common.dir);
+            print(&github::mistakes(&mistakes, &below))?;
             return Ok(Exit::Error);
         }
         config => config?,

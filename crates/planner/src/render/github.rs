@@ -9,8 +9,9 @@ use crate::yaml::Mistake;
 
 use super::text;
 
-/// Returns the findings and limits of a plan as annotations, and the line that sums it up.
-pub fn plan(plan: &Plan) -> String {
+/// Returns the findings and limits of a plan as annotations, and the line that sums it up. GitHub
+/// counts paths from the root of the repository: `below` is what stands before those of the files.
+pub fn plan(plan: &Plan, below: &str) -> String {
     let mut out = String::new();
     for finding in &plan.findings {
         let level = match finding.severity {
@@ -20,7 +21,8 @@ pub fn plan(plan: &Plan) -> String {
         };
         let about = finding.about.as_ref().map(|about| format!("{about}: "));
         let text = format!("{}{}", about.unwrap_or_default(), finding.text);
-        let place = finding.origin.as_ref().map(place).unwrap_or_default();
+        let place = finding.origin.as_ref().map(|origin| place(origin, below));
+        let place = place.unwrap_or_default();
         out += &command(level, &place, &with_hint(&text, finding.hint.as_deref()));
     }
     for limit in &plan.limits {
@@ -34,10 +36,10 @@ pub fn plan(plan: &Plan) -> String {
     out + &text::summary(plan) + "\n"
 }
 
-/// Returns mistakes in the files as annotations.
-pub fn mistakes(mistakes: &[Mistake]) -> String {
+/// Returns mistakes in the files as annotations, with paths as in [`plan`].
+pub fn mistakes(mistakes: &[Mistake], below: &str) -> String {
     let annotation = |mistake: &Mistake| {
-        let mut place = format!("file={}", property(&mistake.path));
+        let mut place = file(&mistake.path, below);
         if mistake.place.line > 0 {
             place += &format!(",line={},col={}", mistake.place.line, mistake.place.column);
         }
@@ -47,8 +49,12 @@ pub fn mistakes(mistakes: &[Mistake]) -> String {
     mistakes.iter().map(annotation).collect()
 }
 
-fn place(origin: &Origin) -> String {
-    format!("file={},line={}", property(&origin.file), origin.line)
+fn place(origin: &Origin, below: &str) -> String {
+    format!("{},line={}", file(&origin.file, below), origin.line)
+}
+
+fn file(path: &str, below: &str) -> String {
+    format!("file={}{}", property(below), property(path))
 }
 
 fn with_hint(text: &str, hint: Option<&str>) -> String {
@@ -83,8 +89,8 @@ mod tests {
         mistake.place.line = 3;
         mistake.place.column = 5;
         assert_eq!(
-            mistakes(&[mistake]),
-            "::error file=guests/a%2Cb%3Ac.yaml,line=3,col=5::x\\u{a}:\\:set-env name=A:\\:b %250A\n"
+            mistakes(&[mistake], "sub/"),
+            "::error file=sub/guests/a%2Cb%3Ac.yaml,line=3,col=5::x\\u{a}:\\:set-env name=A:\\:b %250A\n"
         );
     }
 }
