@@ -134,7 +134,7 @@ fn importing_again_adds_what_is_new_and_touches_no_file() {
         .stdout;
     let second = repository.path().join("guests/contoso.example.2.yaml");
     assert!(
-        dry.contains("1 guests and 0 groups would be written.") && !second.exists(),
+        dry.contains("1 guest and 0 groups would be written.") && !second.exists(),
         "{dry}"
     );
     tenant.run(&repository, &["import"]).ends(0);

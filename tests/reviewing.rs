@@ -59,6 +59,17 @@ fn annotations_count_from_the_root_of_the_repository() {
 }
 
 #[test]
+fn one_guest_is_one_guest() {
+    let guests = ("guests/a.yaml", "guests: [{mail: ada@contoso.example}]");
+    let policies = ("policies/a.yaml", "tenant: {id: sandbox}");
+    let told = Repository::new(&[guests, policies]).run(&["validate"]);
+    assert_eq!(
+        told.ends(0).stdout,
+        "The files are right: 1 guest, 0 groups.\n"
+    );
+}
+
+#[test]
 fn what_cannot_be_masked_is_not_printed() {
     let repository = Repository::example();
     let plan = repository.path().join("plan.json");

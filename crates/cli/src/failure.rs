@@ -6,7 +6,7 @@ use guestlist_planner::safe::printable;
 use guestlist_planner::yaml::{Mistake, Source};
 
 use crate::logging::{TOLD, is_json};
-use crate::output::tell;
+use crate::output::{counted, tell};
 
 /// Why a command stopped.
 #[derive(Debug, thiserror::Error)]
@@ -51,11 +51,7 @@ pub(crate) enum Failure {
 const SHOWN: usize = 100;
 
 fn mistakes(count: usize) -> String {
-    if count == 1 {
-        "1 mistake".to_owned()
-    } else {
-        format!("{count} mistakes")
-    }
+    counted(count, "mistake")
 }
 
 impl Failure {

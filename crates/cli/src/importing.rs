@@ -25,7 +25,7 @@ use crate::connection::connect;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::files::Files;
-use crate::output::{print, warn};
+use crate::output::{counted, print, warn};
 use crate::progress::Bar;
 
 /// How many guests are asked about at once: their answers are held together.
@@ -204,10 +204,9 @@ fn told(imported: &Imported, dry_run: bool) -> String {
     } else {
         "were written"
     };
-    out += &format!(
-        "{} guests and {} groups {verb}.\n",
-        imported.guests, imported.groups
-    );
+    let guests = counted(imported.guests, "guest");
+    let groups = counted(imported.groups, "group");
+    out += &format!("{guests} and {groups} {verb}.\n");
     if imported.guests > 0 && !dry_run {
         out += "Next: read the files, then `guestlist plan`. It shows who would be taken on.\n";
     }

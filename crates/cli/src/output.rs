@@ -46,3 +46,9 @@ pub(crate) fn warn(line: &str) {
 fn say(line: &str) {
     let _ = stderr().write_all(format!("{line}\n").as_bytes());
 }
+
+/// Returns a number and what it counts.
+pub(crate) fn counted(count: usize, one: &str) -> String {
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{count} {one}{ending}")
+}

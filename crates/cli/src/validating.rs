@@ -7,7 +7,7 @@ use crate::args::{Checks, Common};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::files::Files;
-use crate::output::print;
+use crate::output::{counted, print};
 use crate::planning;
 
 pub(crate) fn validate(common: &Common, format: Checks, now: Timestamp) -> Result<Exit, Failure> {
@@ -20,8 +20,7 @@ pub(crate) fn validate(common: &Common, format: Checks, now: Timestamp) -> Resul
         config => config?,
     };
     let (guests, groups) = (config.desired.guests.len(), config.desired.groups.len());
-    print(&format!(
-        "The files are right: {guests} guests, {groups} groups.\n"
-    ))?;
+    let (guests, groups) = (counted(guests, "guest"), counted(groups, "group"));
+    print(&format!("The files are right: {guests}, {groups}.\n"))?;
     Ok(Exit::Done)
 }

@@ -26,10 +26,7 @@ pub fn plan(plan: &Plan, below: &str) -> String {
         out += &command(level, &place, &with_hint(&text, finding.hint.as_deref()));
     }
     for limit in &plan.limits {
-        let text = format!(
-            "refused: this takes something from {} guests, {} allows {}",
-            limit.found, limit.rule, limit.allowed
-        );
+        let text = format!("refused: {}", text::exceeded(limit));
         let hint = format!("if that is meant, run with {}", limit.flag);
         out += &command("error", "", &with_hint(&text, Some(&hint)));
     }

@@ -192,8 +192,10 @@ impl<'a> Page<'a> {
         for limit in &self.plan.limits {
             let (rule, flag) = (self.cells.code(&limit.rule), self.cells.code(&limit.flag));
             self.line(&format!(
-                "\n> **Refused**: this takes something from {} guests, {rule} allows {}. If that is meant, run with {flag}.",
-                limit.found, limit.allowed
+                "\n> **Refused**: this takes something from {} {}, {rule} allows {}. If that is meant, run with {flag}.",
+                limit.found,
+                if limit.found == 1 { "guest" } else { "guests" },
+                limit.allowed
             ));
         }
     }
@@ -286,7 +288,7 @@ impl<'a> Page<'a> {
             Change::Update { .. } => match sign_in(&step.change) {
                 Some(false) => "can **no longer sign in**",
                 Some(true) => "can sign in again",
-                None => return ("changes".to_owned(), Some(self.properties(step))),
+                None => return self.changes(step),
             },
             Change::Act { action, .. } => match action {
                 Action::RevokeSessions => "sessions end",
@@ -298,6 +300,21 @@ impl<'a> Page<'a> {
             },
         };
         (verb.to_owned(), None)
+    }
+
+    /// Returns what changes; of somebody who is taken on, besides the stamp that says so.
+    fn changes(&self, step: &Step) -> (String, Option<String>) {
+        if super::verb(&step.change) != "take on" {
+            return ("changes".to_owned(), Some(self.properties(step)));
+        }
+        let fields = super::fields(step);
+        let names = fields.iter().map(|(name, _)| name.as_str());
+        let names = names.filter(|name| *name != "stamp");
+        let names: Vec<_> = names.map(|name| self.cells.code(name)).collect();
+        if names.is_empty() {
+            return ("is taken on".to_owned(), None);
+        }
+        ("is taken on and changes".to_owned(), Some(names.join(", ")))
     }
 
     fn properties(&self, step: &Step) -> String {

@@ -4,7 +4,7 @@
 use comrak::{Options, markdown_to_html};
 use guestlist_planner::plan::{Plan, Request};
 use guestlist_planner::render::expiring::Expiring;
-use guestlist_planner::render::markdown;
+use guestlist_planner::render::{github, markdown};
 use guestlist_planner::time::Days;
 use serde_json::json;
 
@@ -224,6 +224,30 @@ fn the_first_line_says_what_is_refused_and_what_is_wrong() {
     let page = markdown::plan(&plan, false);
     let first = "**Refused: 1 loses access, 0 come in, 0 change. 1 error.**";
     assert!(page.contains(first), "{page}");
+    assert!(page.contains("something from 1 guest, "), "{page}");
+    let told = github::plan(&plan, "");
+    let refused = "\n::error::refused: 1 guest who would lose something, ";
+    assert!(told.contains(refused), "{told}");
+}
+
+#[test]
+fn who_is_taken_on_does_not_change_a_stamp() {
+    let tenant = Tenant {
+        users: vec![
+            guest("g1", "bob@contoso.example", json!({})),
+            guest("g2", "eve@contoso.example", json!({})),
+        ],
+        ..Tenant::default()
+    };
+    let guests = "guests:\n  - {mail: bob@contoso.example}\n  - {mail: eve@contoso.example, department: New}\n";
+    let plan = tenant.plan(guests, "", "2026-05-02", &Request::default());
+    let page = markdown::plan(&plan, false);
+    for line in [
+        "- **`bob@contoso.example`** is taken on — ",
+        "- **`eve@contoso.example`** is taken on and changes `department` — ",
+    ] {
+        assert!(page.contains(line), "{page}");
+    }
 }
 
 #[test]

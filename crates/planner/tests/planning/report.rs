@@ -143,6 +143,10 @@ fn all_is_well_only_without_errors() {
     report.plan.steps.clear();
     let well = "The tenant is as the files say.";
     assert!(html::report(&report).contains(well));
+    report.plan.steps.extend(reported().plan.steps.pop());
+    report.plan.counts.create = 1;
+    assert!(html::report(&report).contains("The next apply creates 1 object, "));
+    report.plan.steps.clear();
     report.plan.findings[0].severity = Severity::Error;
     let page = html::report(&report);
     assert!(!page.contains(well) && page.contains("The next apply changes nothing."));

@@ -100,8 +100,13 @@ fn lead(report: &Report) -> String {
         return "The tenant is as the files say.".to_owned();
     }
     format!(
-        "The next apply creates {} objects, changes {} and deletes {}.{refused}{errors}",
+        "The next apply creates {} {}, changes {} and deletes {}.{refused}{errors}",
         grouped(counts.create),
+        if counts.create == 1 {
+            "object"
+        } else {
+            "objects"
+        },
         grouped(counts.change),
         grouped(counts.delete)
     )
