@@ -8,7 +8,7 @@ use guestlist_planner::address::{Address, ObjectId};
 use guestlist_planner::kinds::group::seen;
 use guestlist_planner::kinds::guest::Guest;
 use guestlist_planner::kinds::guest::user::{self, User};
-use guestlist_planner::kinds::{Change, Object};
+use guestlist_planner::kinds::{Action, Change, Object};
 use guestlist_planner::plan::Step;
 use guestlist_planner::request::{Answer, Read};
 use guestlist_planner::snapshot::{Topic, role_assignment, role_assignments};
@@ -140,11 +140,15 @@ impl Run<'_> {
         let key = step.change.object().guest()?;
         let now = user.object(key, &self.options.stamp);
         let same = match (&step.change, step.change.before()) {
-            (Change::Act { .. }, Some(Object::Guest(before))) if !step.hands_over() => {
+            (Change::Act { action, .. }, Some(Object::Guest(before))) if !step.hands_over() => {
                 // Who answered meanwhile is not asked again. Earlier steps of this run may have
                 // changed the rest.
                 let waits = now.external_user_state == before.external_user_state;
-                let owed = !owes_welcome(before) || owes_welcome(&now);
+                let owed = match welcome(&now) {
+                    _ if *action != Action::Welcome => true,
+                    None => welcome(before).is_none(),
+                    mark => mark == Some(OWED),
+                };
                 !step.mails_again() || waits && owed
             }
             (_, Some(Object::Guest(before))) => now == **before,
@@ -303,10 +307,9 @@ impl Run<'_> {
     }
 }
 
-/// Returns whether a welcome is still to be sent: another run may have sent it.
-fn owes_welcome(guest: &Guest) -> bool {
-    let stamp = guest.stamp.as_ref();
-    stamp.is_some_and(|stamp| stamp.mark(Mark::Welcome) == Some(OWED))
+/// Returns what is known of a welcome: another run may be sending it, or have sent it.
+fn welcome(guest: &Guest) -> Option<&str> {
+    guest.stamp.as_ref()?.mark(Mark::Welcome)
 }
 
 /// How an object is not what the plan saw.

@@ -280,7 +280,7 @@ impl Guest {
             // The new address goes into `mail` first, with a mark that the reset is still owed.
             Action::Repoint => {
                 let owed = Self {
-                    stamp: after
+                    stamp: owing
                         .stamp
                         .clone()
                         .map(|stamp| stamp.marked_now(Mark::Repoint)),
@@ -294,10 +294,20 @@ impl Guest {
                     .chain(after.delivery(cx))
                     .collect()
             }
-            Action::ResetRedemption => std::iter::once(after.asking(id, send))
-                .chain(owing.patch(Some(before), cx))
-                .chain(after.delivery(cx))
-                .collect(),
+            Action::ResetRedemption => {
+                // Graph mails with the reset; we do after it, which must not be forgotten in between.
+                let announced = match after.mail() {
+                    Some(_) => before.marked(OWED),
+                    None => before.clone(),
+                };
+                announced
+                    .patch(Some(before), cx)
+                    .into_iter()
+                    .chain([after.asking(id, send)])
+                    .chain(owing.patch(Some(&announced), cx))
+                    .chain(after.delivery(cx))
+                    .collect()
+            }
             // Marked before it is sent: a reminder that is lost is better than one sent daily.
             Action::Remind => owing
                 .patch(Some(before), cx)
