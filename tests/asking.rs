@@ -199,7 +199,7 @@ fn the_doctor_names_what_is_missing_and_what_is_lost_without_it() {
     ];
     let told = allow(&reads).ends(1).stdout;
     for line in [
-        "  ready    groups                                     Group.Read.All\n",
+        "  ready    groups, and which of them carry roles      Group.Read.All\n",
         "  missing  directory roles                            RoleManagement.Read.Directory\n           without it nobody is disabled, stripped or deleted\n",
         "  missing  memberships                                GroupMember.ReadWrite.All\n",
         "  missing  whom entitlement management governs        EntitlementManagement.Read.All (not used by these files)\n",
@@ -213,4 +213,29 @@ fn the_doctor_names_what_is_missing_and_what_is_lost_without_it() {
     let told = allow(&roles).ends(0).stdout;
     assert!(told.contains("  missing  invite, remind, ask for consent again      User.Invite.All, User.ReadWrite.All\n"), "{told}");
     tenant.run(&repository, &["plan"]).ends(0);
+    // Without groups in the files it is still to be known which of them carry roles.
+    repository.write("policies/all.yaml", REAL);
+    repository.write("guests/all.yaml", "guests: [{mail: ada@contoso.example}]");
+    let told = allow(&[
+        "User.Read.All",
+        "Organization.Read.All",
+        "RoleManagement.Read.Directory",
+    ]);
+    let told = told.ends(1).stdout;
+    assert!(
+        told.contains("  missing  groups, and which of them carry roles"),
+        "{told}"
+    );
+    assert!(
+        told.contains("least permissions to plan: Group.Read.All, Organization"),
+        "{told}"
+    );
+    // Another tenant's credential is no health at all.
+    tenant.sandbox.behave(Behaviour::default());
+    repository.write("policies/all.yaml", "tenant: {id: other.example, owner: x}");
+    let told = tenant.run(&repository, &["doctor"]).ends(1).stderr;
+    assert!(
+        told.contains("`tenant.id` is other.example, but this is Fabrikam"),
+        "{told}"
+    );
 }

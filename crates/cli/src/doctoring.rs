@@ -2,14 +2,16 @@
 //! without it; and who else acts on the same guests.
 
 use guestlist_planner::features::{Feature, features, grants};
+use guestlist_planner::load::Config;
 use guestlist_planner::request::{Answer, Read};
 use guestlist_planner::safe::printable;
+use guestlist_planner::snapshot::{Snapshot, organization};
 use guestlist_tenant::Client;
 use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::args::Common;
-use crate::connection::ready;
+use crate::connection::{ready, right_tenant};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::print;
@@ -26,6 +28,7 @@ pub(crate) async fn doctor(common: &Common, now: Timestamp) -> Result<Exit, Fail
     let (config, connection) = ready(common, now).await?;
     let client = &connection.client;
     client.sign_in().await?;
+    is_right_tenant(client, &config, now).await?;
     let mut out = String::new();
     let features = features(&config);
     let mut blocked = false;
@@ -49,6 +52,21 @@ pub(crate) async fn doctor(common: &Common, now: Timestamp) -> Result<Exit, Fail
     }
     print(&out)?;
     Ok(if blocked { Exit::Error } else { Exit::Done })
+}
+
+/// Makes sure that the credential is for the tenant that the files name, if that can be read.
+async fn is_right_tenant(client: &Client, config: &Config, now: Timestamp) -> Result<(), Failure> {
+    let read = organization();
+    let Ok(answers) = client.read(vec![read]).await else {
+        return Ok(());
+    };
+    let mut snapshot = Snapshot::new(now);
+    for (read, answer) in answers {
+        if snapshot.absorb(&read, answer).is_err() {
+            return Ok(());
+        }
+    }
+    right_tenant(config, &snapshot)
 }
 
 async fn state(client: &Client, feature: &Feature) -> State {
@@ -106,7 +124,7 @@ fn told(feature: &Feature, state: &State) -> String {
 
 /// Says whether the tenant has the licence that dynamic groups need.
 /// Source: "Dynamic membership rules", Entra: P1 for every guest who is a member.
-async fn licences(client: &Client, config: &guestlist_planner::load::Config) -> String {
+async fn licences(client: &Client, config: &Config) -> String {
     let dynamic = config
         .desired
         .groups
@@ -118,10 +136,18 @@ async fn licences(client: &Client, config: &guestlist_planner::load::Config) -> 
         Ok(None) => return "Licences\n  unknown  cannot be read               LicenseAssignment.Read.All\n\n".to_owned(),
         Err(why) => return format!("Licences\n  unknown  {}\n\n", printable(&why)),
     };
+    let in_use = |sku: &&Value| {
+        matches!(
+            sku["capabilityStatus"].as_str(),
+            Some("Enabled" | "Warning")
+        )
+    };
     let plans = plans
         .iter()
+        .filter(in_use)
         .flat_map(|sku| sku["servicePlans"].as_array().into_iter().flatten());
     let has = plans
+        .filter(|plan| plan["provisioningStatus"] != "Disabled")
         .filter_map(|plan| plan["servicePlanName"].as_str())
         .any(|name| name.starts_with("AAD_PREMIUM"));
     let used = if dynamic {

@@ -1,8 +1,9 @@
 //! What each feature needs: permissions of the application, and licences of the tenant; and which
 //! features the files use.
 
+use crate::kinds::group::seen::role_assignable;
 use crate::load::Config;
-use crate::policy::Left;
+use crate::policy::{Left, Orphaned, Reach};
 use crate::request::Read;
 use crate::snapshot::{governed, role_assignments};
 
@@ -36,8 +37,16 @@ pub fn features(config: &Config) -> Vec<Feature> {
     let groups = || config.desired.groups.values();
     let lifecycle = &config.policy.lifecycle;
     let ladders = [lifecycle.expired, lifecycle.undeclared];
-    let disables = ladders.iter().any(|ladder| ladder.disable.is_some());
-    let deletes = ladders.iter().any(|ladder| ladder.delete.is_some());
+    let scope = &config.policy.scope;
+    let reaches = scope.undeclared != Reach::Report
+        || scope.domains.values().any(|reach| *reach != Reach::Report);
+    let disables = ladders.iter().any(|ladder| ladder.disable.is_some())
+        || reaches
+        || lifecycle.orphaned == Orphaned::Disable;
+    let deletes =
+        ladders.iter().any(|ladder| ladder.delete.is_some()) || lifecycle.pending.delete.is_some();
+    // Nothing is taken while it is not known who holds which role, by groups, too.
+    let reads_groups = groups().len() > 0 || disables || deletes;
     let read = |name, permissions, without, used, probe| Feature {
         name,
         permissions,
@@ -71,11 +80,11 @@ pub fn features(config: &Config) -> Vec<Feature> {
             Some(Read::list(organization, "Organization.Read.All").optional()),
         ),
         read(
-            "groups",
+            "groups, and which of them carry roles",
             &["Group.Read.All"],
-            "nothing can be planned that concerns groups",
-            groups().len() > 0,
-            Some(nobody("groups", "Group.Read.All")),
+            "nothing can be planned that concerns groups, and nobody is disabled, stripped or deleted",
+            reads_groups,
+            Some(role_assignable()),
         ),
         read(
             "members and owners of groups",
@@ -88,7 +97,7 @@ pub fn features(config: &Config) -> Vec<Feature> {
             "directory roles",
             &["RoleManagement.Read.Directory"],
             "nobody is disabled, stripped or deleted",
-            disables,
+            disables || deletes,
             Some(role_assignments()),
         ),
         read(
@@ -141,7 +150,7 @@ pub fn features(config: &Config) -> Vec<Feature> {
             "memberships",
             &["GroupMember.ReadWrite.All"],
             "nobody joins or leaves a group",
-            guests().any(|guest| guest.groups.is_some()),
+            groups().len() > 0,
         ),
         write(
             "create groups",

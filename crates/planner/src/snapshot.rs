@@ -159,13 +159,7 @@ impl Snapshot {
     ) -> Vec<Read> {
         let done = |read: &Read| self.done.contains(&read.path);
         let mut reads = user::reads().to_vec();
-        reads.push(
-            Read::list(
-                "/organization?$select=id,displayName,verifiedDomains",
-                "Organization.Read.All",
-            )
-            .about(Topic::Organization),
-        );
+        reads.push(organization());
         reads.extend(role_reads());
         reads.extend(principals(desired));
         reads.extend(self.groups.reads(desired, policy.tenant.owner(), &done));
@@ -385,6 +379,12 @@ impl Snapshot {
             .as_ref()
             .map_or_else(|| id.to_owned(), |name| format!("{name} ({id})"))
     }
+}
+
+/// Returns the read of the tenant itself.
+pub fn organization() -> Read {
+    let path = "/organization?$select=id,displayName,verifiedDomains";
+    Read::list(path, "Organization.Read.All").about(Topic::Organization)
 }
 
 /// Returns the read of everybody whom entitlement management knows. A tenant without the licence
