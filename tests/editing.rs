@@ -320,3 +320,31 @@ fn tidy_by_a_snapshot_goes_by_what_was_known_then_and_never_by_what_was_not_read
     repository.run(&["tidy", "--observed", path]).ends(0);
     assert!(!read(&repository, "guests/a.yaml").contains("bob@"));
 }
+
+#[test]
+fn two_edits_at_once_are_both_there() {
+    let repository = Repository::example();
+    let (one, two) = (day(100), day(200));
+    for (one, two) in [(&one, &two), (&two, &one)].into_iter().cycle().take(10) {
+        let edit = |mail: &str, until: &str| {
+            let args = ["renew", mail, "--until", until];
+            let mut command = repository.command(&args);
+            command
+                .stdout(std::process::Stdio::null())
+                .stderr(std::process::Stdio::null());
+            command.spawn().unwrap()
+        };
+        let runs = [
+            edit("ada@contoso.example", one),
+            edit("mary@contoso.example", two),
+        ];
+        for mut run in runs {
+            assert!(run.wait().unwrap().success());
+        }
+        let text = read(&repository, "guests/contoso.yaml");
+        assert!(
+            text.contains(one.as_str()) && text.contains(two.as_str()),
+            "{text}"
+        );
+    }
+}

@@ -140,3 +140,32 @@ fn shells_complete_the_command() {
         assert!(script.contains(word), "{word}");
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_that_is_named_stays_one() {
+    use std::os::unix::fs::FileTypeExt;
+    let repository = Repository::example();
+    let link = repository.path().join("snapshot.json");
+    std::fs::write(repository.path().join("real.json"), "").unwrap();
+    std::os::unix::fs::symlink("real.json", &link).unwrap();
+    repository
+        .run(&["observe", "--out", link.to_str().unwrap()])
+        .ends(0);
+    assert!(link.is_symlink() && std::fs::metadata(&link).unwrap().len() > 0);
+    let pipe = repository.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    let mut reader = std::process::Command::new("cat");
+    let reader = reader.arg(&pipe).stdout(std::process::Stdio::piped());
+    let mut reader = reader.spawn().unwrap();
+    repository
+        .run(&["plan", "--out", pipe.to_str().unwrap()])
+        .ends(0);
+    if !pipe.metadata().unwrap().file_type().is_fifo() {
+        reader.kill().unwrap();
+        panic!("the pipe was replaced");
+    }
+    let read = reader.wait_with_output().unwrap().stdout;
+    assert!(read.starts_with(b"{"));
+}

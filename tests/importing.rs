@@ -387,3 +387,15 @@ fn what_a_plan_would_refuse_is_not_imported() {
     );
     assert!(!planned.stdout.contains("error:"), "{}", planned.stdout);
 }
+
+#[cfg(unix)]
+#[test]
+fn nothing_is_written_through_a_link_that_leads_out() {
+    let tenant = Tenant::empty();
+    let repository = repository("");
+    guest(&tenant, "ada@contoso.example", json!({}));
+    let outside = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(outside.path(), repository.path().join("guests")).unwrap();
+    tenant.run(&repository, &["import"]).ends(1);
+    assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 0);
+}

@@ -18,11 +18,13 @@ use crate::args::{Common, Editing, Named, RenewArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::files::Files;
+use crate::keep;
 use crate::output::{print, tell, warn};
 use crate::planning::standing;
 use crate::rewrite::rewrite;
 
 pub(crate) fn renew(common: &Common, args: &RenewArgs, now: Timestamp) -> Result<Exit, Failure> {
+    let _lock = lock(common, args.editing)?;
     let (sources, config) = understood(common, now)?;
     let date = until(&args.until, &config.policy.tenant, now)?;
     let keys = keys(&config, &args.guests.mails).map_err(refused)?;
@@ -63,6 +65,7 @@ pub(crate) fn remove(
     editing: Editing,
     now: Timestamp,
 ) -> Result<Exit, Failure> {
+    let _lock = lock(common, editing)?;
     let (sources, config) = understood(common, now)?;
     let keys = keys(&config, &guests.mails).map_err(refused)?;
     let changes = keys.into_iter().map(|key| (key, Change::Remove)).collect();
@@ -77,11 +80,18 @@ pub(crate) async fn tidy(
 ) -> Result<Exit, Failure> {
     let (planned, snapshot, plan) = standing(common, observed, now).await?;
     let changes = had_their_time(&planned, &snapshot, &plan);
+    let _lock = lock(common, editing)?;
     let (sources, config) = understood(common, now)?;
     if config.digest != planned.digest {
         return Err(meanwhile(&common.dir));
     }
     change(common, &sources, &config, changes, editing, now)
+}
+
+/// Keeps other edits of the files away, from reading them to writing them.
+fn lock(common: &Common, editing: Editing) -> Result<Option<keep::Lock>, Failure> {
+    let writes = !editing.dry_run && common.dir.join(GUESTS).is_dir();
+    writes.then(|| keep::editing(&common.dir)).transpose()
 }
 
 /// Says that somebody else changed what is to be changed.

@@ -18,6 +18,10 @@ const FOLDERS: [(&str, &str); 2] = [
     ("policies", "the rules for it"),
 ];
 
+/// What is wrong with a folder that declares nothing.
+const NO_FOLDER: &str = "there is no such folder";
+const NO_FILES: &str = "the folder holds no .yaml or .yml file";
+
 /// The text of a repository, and what was wrong with reading it.
 #[derive(Debug)]
 pub(crate) struct Files {
@@ -49,7 +53,9 @@ impl Files {
         let is_there = |source: &Source| source.path.starts_with(guests);
         if !files.sources.iter().any(is_there) {
             let mistakes = &mut files.mistakes;
-            mistakes.retain(|mistake| mistake.path != format!("{guests}/"));
+            let is_empty = |message: &str| [NO_FOLDER, NO_FILES].contains(&message);
+            let folder = format!("{guests}/");
+            mistakes.retain(|it| it.path != folder || !is_empty(&it.message));
         }
         files
     }
@@ -91,7 +97,7 @@ impl Found {
         if !path.is_dir() {
             let hint =
                 format!("{name}/ says {holds}; is this the right folder? `-C DIR` names another");
-            return self.mistake(&format!("{name}/"), "there is no such folder", &hint);
+            return self.mistake(&format!("{name}/"), NO_FOLDER, &hint);
         }
         if self.leads_out(&path) {
             let text = "a symbolic link leads out of the repository";
@@ -103,11 +109,7 @@ impl Found {
             let hint = format!(
                 "{name}/ says {holds}; an empty folder would say that nobody should have any"
             );
-            self.mistake(
-                &format!("{name}/"),
-                "the folder holds no .yaml or .yml file",
-                &hint,
-            );
+            self.mistake(&format!("{name}/"), NO_FILES, &hint);
         }
     }
 

@@ -1,7 +1,6 @@
 //! `import`: writes YAML for the guests that a tenant has and nobody declared.
 
 use std::collections::BTreeMap;
-use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
 
@@ -103,9 +102,7 @@ pub(crate) async fn run(
     imported.notes.splice(0..0, notes);
     imported.notes.extend(note);
     if !args.dry_run {
-        for file in &imported.files {
-            write(&common.dir, file)?;
-        }
+        write_all(&common.dir, &imported.files)?;
     }
     print(&told(&imported, args.dry_run))?;
     Ok(Exit::Done)
@@ -172,18 +169,35 @@ async fn inviters(
     Ok((proposed, note))
 }
 
-/// Writes a new file; one that is there is never touched.
+/// Writes new files, or none of them: some alone may declare groups without guests, or the reverse.
+fn write_all(root: &Path, files: &[Source]) -> Result<(), Failure> {
+    for (done, file) in files.iter().enumerate() {
+        if let Err(failure) = write(root, file) {
+            for written in &files[..done] {
+                let _ = std::fs::remove_file(root.join(&written.path));
+            }
+            return Err(failure);
+        }
+    }
+    Ok(())
+}
+
+/// Writes a new file, whole or not at all; one that is there is never touched.
 pub(crate) fn write(root: &Path, file: &Source) -> Result<(), Failure> {
     let path = root.join(&file.path);
     let save = || {
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)?;
-        }
-        let mut new = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(&path)?;
-        new.write_all(file.text.as_bytes())
+        let folder = path.parent().unwrap_or(root);
+        std::fs::create_dir_all(folder)?;
+        let mut builder = tempfile::Builder::new();
+        // Hidden from whoever reads the folder meanwhile.
+        builder.prefix(".guestlist-");
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let mut new = builder.tempfile_in(folder)?;
+        new.write_all(file.text.as_bytes())?;
+        new.as_file().sync_all()?;
+        new.persist_noclobber(&path)?;
+        Ok(())
     };
     save().map_err(Failure::file(&path))
 }

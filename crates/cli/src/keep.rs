@@ -26,8 +26,15 @@ pub(crate) fn make(path: &Path) -> Result<(), Failure> {
     builder.create(path).map_err(Failure::file(path))
 }
 
-/// Writes a file that only its owner can read: whole or not at all.
+/// Writes a file that only its owner can read: whole or not at all. A device or a pipe is written to, and
+/// a link leads on.
 pub(crate) fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    let there = std::fs::metadata(path);
+    if there.as_ref().is_ok_and(|there| !there.is_file()) {
+        return std::fs::write(path, text).map_err(Failure::file(path));
+    }
+    let real = there.and_then(|_| path.canonicalize());
+    let path = real.as_deref().unwrap_or(path);
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())
@@ -52,11 +59,19 @@ pub(crate) fn append(path: &Path) -> std::io::Result<File> {
     options.open(path)
 }
 
-/// Holds the folder for one apply, until dropped.
+/// Holds the folder for one apply, or one edit, until dropped.
 #[derive(Debug)]
 pub(crate) struct Lock(
     #[expect(dead_code, reason = "the lock lasts as long as the file is open")] File,
 );
+
+/// Keeps two edits of one folder apart: waits for the other one, which takes moments.
+pub(crate) fn editing(root: &Path) -> Result<Lock, Failure> {
+    let path = folder(root)?.join("editing");
+    let file = append(&path).map_err(Failure::file(&path))?;
+    file.lock().map_err(Failure::file(&path))?;
+    Ok(Lock(file))
+}
 
 /// Locks the folder, or says that another apply is under way.
 pub(crate) fn lock(root: &Path) -> Result<Lock, Failure> {
