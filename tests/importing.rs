@@ -399,3 +399,18 @@ fn nothing_is_written_through_a_link_that_leads_out() {
     tenant.run(&repository, &["import"]).ends(1);
     assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 0);
 }
+
+#[test]
+fn a_group_is_not_declared_for_guests_who_are_left_out() {
+    let tenant = Tenant::empty();
+    let repository = repository("requirements: {expires: {within: 365d}}\n");
+    let ada = guest(&tenant, "ada@contoso.example", json!({}));
+    group(&tenant, "readers", &[&ada]);
+    let ran = tenant.run(&repository, &["import"]).ends(0);
+    assert!(
+        ran.stdout.ends_with("Nothing to import.\n"),
+        "{}",
+        ran.stdout
+    );
+    assert!(!repository.path().join("policies/groups.yaml").exists());
+}

@@ -188,18 +188,17 @@ pub fn import(
     // File by file.
     entries.sort_by(|a, b| (&a.file, &a.key).cmp(&(&b.file, &b.key)));
     let taken: BTreeSet<_> = sources.iter().map(|source| source.path.clone()).collect();
-    let mut imported = Imported {
-        groups: groups.new.len(),
-        ..Imported::default()
-    };
+    let mut imported = Imported::default();
     for (name, why) in &groups.left_out {
         imported.notes.push(format!("group {name} left out: {why}"));
     }
-    let group_file = groups.file(&taken);
     // An entry that the files' own rules refuse is left out, and the rest is tried again.
     loop {
-        let files: Vec<_> = group_file
-            .clone()
+        // A group in which nobody is left is not declared either.
+        let used = entries.iter().flat_map(|entry| &entry.groups);
+        groups.keep(&used.collect());
+        let files: Vec<_> = groups
+            .file(&taken)
             .into_iter()
             .chain(assembled(&entries, &taken))
             .collect();
@@ -231,6 +230,11 @@ pub fn import(
         }
     }
     imported.guests = entries.len();
+    imported.groups = if entries.is_empty() {
+        0
+    } else {
+        groups.new.len()
+    };
     imported.notes.extend(left_out.notes());
     imported
 }
@@ -413,6 +417,11 @@ impl Groups {
         Some(group.name.clone())
     }
 
+    /// Adds no group besides some.
+    fn keep(&mut self, used: &BTreeSet<&String>) {
+        self.new.retain(|name, _| used.contains(name));
+    }
+
     /// Returns the file for the groups to be added. The id settles which group is meant.
     fn file(&self, taken: &BTreeSet<String>) -> Option<Assembled> {
         if self.new.is_empty() {
@@ -437,6 +446,7 @@ mod tests {
         let entry = |key: &str| Entry {
             file: "contoso.example".to_owned(),
             key: key.to_owned(),
+            groups: Vec::new(),
             text: text.clone(),
         };
         let entries: Vec<_> = ["a", "b", "c", "d"].map(entry).into();

@@ -23,6 +23,8 @@ pub(super) struct Entry {
     pub(super) file: String,
     /// The guest's address in lower case.
     pub(super) key: String,
+    /// The groups that the guest is in.
+    pub(super) groups: Vec<String>,
     /// The entry, some lines of YAML.
     pub(super) text: String,
 }
@@ -60,10 +62,16 @@ impl Entry {
         if let Some(day) = expires {
             line("expires", day.to_string());
         }
-        if let Some(groups) = groups.filter(|groups| !groups.is_empty()) {
+        let groups = groups.unwrap_or_default();
+        if !groups.is_empty() {
             line("groups", list(&groups));
         }
-        Self { file, key, text }
+        Self {
+            file,
+            key,
+            groups,
+            text,
+        }
     }
 }
 
