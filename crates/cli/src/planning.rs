@@ -174,7 +174,8 @@ fn known(only: &str, config: &Config, snapshot: &Snapshot) -> Result<(), Failure
 /// Adds a plan to the summary of the job.
 /// Source: "Adding a job summary", GitHub Actions.
 fn summarise(plan: &Plan, mask: bool) -> Result<(), Failure> {
-    let path = std::env::var_os("GITHUB_STEP_SUMMARY").ok_or_else(|| {
+    let named = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty());
+    let path = named.ok_or_else(|| {
         Failure::plain(
             "--summary: GITHUB_STEP_SUMMARY names no file",
             "it is set in jobs of GitHub Actions",
