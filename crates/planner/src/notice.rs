@@ -11,6 +11,7 @@ use crate::kinds::guest::written::Declared;
 use crate::load::{Config, Origin};
 use crate::mail::Mail;
 use crate::matching::{Match, Matching};
+use crate::plan::{self, Header};
 use crate::render::notice;
 use crate::request::Request;
 use crate::snapshot::Snapshot;
@@ -93,6 +94,9 @@ pub fn notices(
     let tenant = observed.tenant_name.as_deref();
     let tenant = tenant.unwrap_or(&config.policy.tenant.id);
     let matching = Matching::new(observed, &config.desired, &config.policy);
+    let request = plan::Request::default();
+    let header = Header::default();
+    let (_, aim) = plan::decide(config, observed, &matching, now, &request, &header);
     let until = days_after(now, within, &config.policy.tenant.time_zone);
     let people = People::new(observed);
     let mut found = Notices::default();
@@ -101,6 +105,10 @@ pub fn notices(
         let Match::Live(user) = matching.of(&declared.key) else {
             continue;
         };
+        if aim.kept(&declared.key).is_some() {
+            // Nothing is ever taken from them.
+            continue;
+        }
         let Some(ending) =
             ending(config, declared, user).filter(|it| it.at > now && it.at <= until)
         else {
