@@ -414,3 +414,38 @@ fn a_group_is_not_declared_for_guests_who_are_left_out() {
     );
     assert!(!repository.path().join("policies/groups.yaml").exists());
 }
+
+#[test]
+fn groups_that_vouch_are_named_where_only_one_has_the_name() {
+    let tenant = Tenant::empty();
+    let repository = repository("");
+    let grace = tenant.sandbox.find("grace@fabrikam.example").unwrap();
+    let vouching = |name: &str| {
+        let group = json!({ "displayName": name, "mailNickname": "g", "mailEnabled": false, "securityEnabled": true });
+        tenant.sandbox.insert_group(group)
+    };
+    let (desk, twin) = (vouching("Audit desk"), vouching("twin"));
+    vouching("Twin");
+    let sponsored = |mail: &str, by: [&String; 2]| {
+        guest(&tenant, mail, json!({ "sponsors": by }));
+    };
+    sponsored("ada@contoso.example", [&grace, &desk]);
+    sponsored("bob@contoso.example", [&grace, &twin]);
+    let told = tenant.run(&repository, &["import"]).ends(0).stdout;
+    let note =
+        "note: 1 left out, their sponsors, not all of whom files can name: bob@contoso.example\n";
+    assert!(told.contains(note), "{told}");
+    let file = repository.path().join("guests/contoso.example.yaml");
+    let text = std::fs::read_to_string(file).unwrap();
+    let sponsors: Vec<_> = text.lines().filter(|it| it.contains("sponsors:")).collect();
+    assert_eq!(sponsors.len(), 1, "{text}");
+    for name in ["grace@fabrikam.example", "Audit desk"] {
+        assert!(sponsors[0].contains(name), "{text}");
+    }
+    let plan = tenant.run(&repository, &["plan"]).ends(0).stdout;
+    assert!(
+        plan.contains("0 to create, 2 to change, 0 to delete.") && !plan.contains("error:"),
+        "{plan}"
+    );
+    tenant.applied(&repository);
+}

@@ -8,10 +8,13 @@ use clap::ValueEnum;
 use guestlist_planner::address::ObjectId;
 use guestlist_planner::explain::memberships;
 use guestlist_planner::import::inviters::{invitations, invited, lacks_sponsor, proposed, who};
-use guestlist_planner::import::{self, By, Held, Imported, Known, Options, candidates, import};
+use guestlist_planner::import::{
+    self, By, Held, Imported, Known, Options, candidates, import, sponsors,
+};
 use guestlist_planner::kinds::guest::user::User;
+use guestlist_planner::request::Read;
 use guestlist_planner::safe::printable;
-use guestlist_planner::snapshot::{AbsorbError, governed};
+use guestlist_planner::snapshot::{AbsorbError, Snapshot, governed};
 use guestlist_planner::time::{Days, Until, days_after};
 use guestlist_planner::yaml::Source;
 use guestlist_tenant::Client;
@@ -82,14 +85,12 @@ pub(crate) async fn run(
     let connection = connect(common, &config.policy.tenant).await?;
     let client = &connection.client;
     let mut snapshot = guestlist_tenant::observe(client, &config, now).await?;
-    // Planning asks for this only once somebody is declared.
-    for (read, answer) in client.read(vec![governed()]).await? {
-        let unreadable = |error: AbsorbError| Failure::Plain {
-            message: error.to_string(),
-            hint: None,
-        };
-        snapshot.absorb(&read, answer).map_err(unreadable)?;
-    }
+    // Planning asks for these only once somebody is declared.
+    look_up(client, &mut snapshot, vec![governed()]).await?;
+    let groups = sponsors::groups(&snapshot);
+    look_up(client, &mut snapshot, groups).await?;
+    let namesakes = sponsors::namesakes(&snapshot);
+    look_up(client, &mut snapshot, namesakes).await?;
     crate::connection::right_tenant(&config, &snapshot)?;
     let (guests, notes) = candidates(&config, &snapshot);
     let held = held(client, &guests).await?;
@@ -106,6 +107,22 @@ pub(crate) async fn run(
     }
     print(&told(&imported, args.dry_run))?;
     Ok(Exit::Done)
+}
+
+/// Reads more of a tenant.
+async fn look_up(
+    client: &Client,
+    snapshot: &mut Snapshot,
+    reads: Vec<Read>,
+) -> Result<(), Failure> {
+    for (read, answer) in client.read(reads).await? {
+        let unreadable = |error: AbsorbError| Failure::Plain {
+            message: error.to_string(),
+            hint: None,
+        };
+        snapshot.absorb(&read, answer).map_err(unreadable)?;
+    }
+    Ok(())
 }
 
 /// Reads what guests are members of, by their ids. Where that is denied, nothing is known of it.

@@ -3,12 +3,14 @@
 
 mod entry;
 pub mod inviters;
+pub mod sponsors;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{Span, Timestamp, civil::Date};
 
-use self::entry::{Entry, Sponsors};
+use self::entry::Entry;
+use self::sponsors::{names_of_groups, sponsors};
 use crate::address::ObjectId;
 use crate::domain::domain_of;
 use crate::kinds::group::seen::Found;
@@ -167,15 +169,19 @@ pub fn import(
     now: Timestamp,
 ) -> Imported {
     let mut groups = Groups::new(config, snapshot);
+    let vouching = names_of_groups(snapshot);
     let mut left_out = LeftOut::default();
     let mut entries: Vec<_> = guests
         .iter()
         .enumerate()
         .map(|(place, user)| {
             let held = known.held.get(&user.id).map(|held| groups.names(held));
-            let sponsors = sponsors(snapshot, user, known);
+            let sponsors = sponsors(snapshot, &vouching, user, known);
             if sponsors.is_none() && user.sponsors.as_ref().is_some_and(|ids| !ids.is_empty()) {
-                left_out.add("their sponsors, whom nothing names", &user.label());
+                left_out.add(
+                    "their sponsors, not all of whom files can name",
+                    &user.label(),
+                );
             }
             let names = sponsors.as_ref().map(|sponsors| sponsors.names.as_slice());
             let file = file(options.by, user, names, held.as_deref());
@@ -307,31 +313,6 @@ fn file(by: By, user: &User, sponsors: Option<&[String]>, groups: Option<&[Strin
 fn spread(first: Date, place: usize, weeks: usize) -> Date {
     let weeks = i64::try_from(place % weeks.max(1)).unwrap_or_default();
     first.saturating_add(Span::new().weeks(weeks))
-}
-
-/// Returns what the sponsors of a guest are called, or the inviter of one who has none; none if nobody
-/// is known, or one has no name.
-fn sponsors(snapshot: &Snapshot, user: &User, known: Known<'_>) -> Option<Sponsors> {
-    let named = |id: &String| called(snapshot.users.get(id)?);
-    match user.sponsors.as_deref()? {
-        [] => known.inviters.get(&user.id).map(|name| Sponsors {
-            names: vec![name.clone()],
-            invited: true,
-        }),
-        ids => Some(Sponsors {
-            names: ids.iter().map(named).collect::<Option<_>>()?,
-            invited: false,
-        }),
-    }
-}
-
-/// Returns what files call a user of this tenant. A guest vouches for nobody.
-fn called(user: &User) -> Option<String> {
-    if user.is_guest() {
-        return None;
-    }
-    let name = user.mail.as_ref().unwrap_or(&user.user_principal_name);
-    Some(name.to_lowercase()).filter(|name| name.contains('@'))
 }
 
 /// Returns the groups in an answer that a person can be put into and taken out of; none if there is

@@ -445,19 +445,32 @@ fn principals(desired: &Desired) -> Vec<Read> {
         .map(String::as_str)
         .partition(|name| name.contains('@'));
     let mut reads: Vec<_> = users.chunks(7).map(principals_named).collect();
-    reads.extend(groups.chunks(15).map(|names| {
-        let filter = names
-            .iter()
-            .map(|name| format!("displayName%20eq%20{}", literal(name)))
-            .collect::<Vec<_>>()
-            .join("%20or%20");
+    reads.extend(groups_named(&groups));
+    reads
+}
+
+/// Returns the reads of groups by their names.
+pub(crate) fn groups_named(names: &[&str]) -> Vec<Read> {
+    groups_filtered("displayName", names)
+}
+
+/// Returns the reads of the names of groups by their ids.
+pub(crate) fn groups_by_id(ids: &[&str]) -> Vec<Read> {
+    groups_filtered("id", ids)
+}
+
+fn groups_filtered(property: &str, values: &[&str]) -> Vec<Read> {
+    let clause = |value: &&str| format!("{property}%20eq%20{}", literal(value));
+    let some = |values: &[&str]| {
+        let clauses: Vec<_> = values.iter().map(clause).collect();
+        let filter = clauses.join("%20or%20");
         Read::list(
             format!("/groups?$filter={filter}&$select=id,displayName&$top=999"),
             "Group.Read.All",
         )
         .about(Topic::Principals)
-    }));
-    reads
+    };
+    values.chunks(15).map(some).collect()
 }
 
 const PRINCIPAL: &str = "$select=id,displayName,mail,userPrincipalName,userType,accountEnabled";

@@ -3,19 +3,13 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+use super::sponsors::Sponsors;
 use crate::kinds::guest::user::User;
 use crate::safe::hides;
 use crate::yaml::scalar;
 
 /// The properties that are worth a line. What is written is managed from then on.
 const PROPERTIES: [&str; 4] = ["displayName", "companyName", "department", "jobTitle"];
-
-/// Who vouches.
-pub(super) struct Sponsors {
-    pub(super) names: Vec<String>,
-    /// Whether that is only who invited the guest.
-    pub(super) invited: bool,
-}
 
 /// An entry, and the file it goes into.
 pub(super) struct Entry {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::called;
+use super::sponsors::called;
 use crate::address::ObjectId;
 use crate::kinds::group::written::is_guid;
 use crate::kinds::guest::user::{User, text};
