@@ -3,7 +3,7 @@
 use crate::harness::Repository;
 
 /// What is wrong, the files, and what must be said of it.
-type Case = (
+pub(crate) type Case = (
     &'static str,
     &'static [(&'static str, &'static str)],
     &'static [&'static str],
@@ -12,7 +12,7 @@ type Case = (
 const POLICY: (&str, &str) = ("policies/a.yaml", "tenant: {id: sandbox}\n");
 const GUEST: (&str, &str) = ("guests/a.yaml", "guests: [{mail: ada@contoso.example}]\n");
 
-const CASES: &[Case] = &[
+pub(crate) const CASES: &[Case] = &[
     (
         "broken YAML",
         &[

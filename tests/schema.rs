@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
+use crate::bad_input::CASES;
 use crate::harness::{Repository, Tenant, root};
 use crate::scenario;
 
@@ -61,6 +62,13 @@ fn what_can_be_seen_to_be_wrong_is_rejected() {
         "{mail: a@b.example, blocked: yes please}",
         "{mail: a@b.example, invitation: {sender: a@b.example}}",
         "{mail: a@b.example, usageLocation: FIN}",
+        "{mail: a@b.example, usageLocation: fi}",
+        "{mail: a@b.example, displayName: ' '}",
+        "{mail: a@b.example, sponsors: ['']}",
+        "{mail: a@b.example, groups: ['']}",
+        "{mail: a@b.example, expires: 2026-13-01}",
+        "{mail: a@b.example, formerly: a+c@b.example}",
+        "{mail: a@b.example, invitation: {redirectUrl: 'http://b.example'}}",
     ] {
         assert!(
             !guests.is_valid(&yaml(&format!("guests: [{entry}]"))),
@@ -80,10 +88,49 @@ fn what_can_be_seen_to_be_wrong_is_rejected() {
         "limits: {removals: {percent: 101}}",
         "scope: {undeclared: all}",
         "groups: [{name: x, type: distribution}]",
+        "lifecycle: {expired: {delete: 9999d}}",
+        "lifecycle: {expired: {delete: +5d}}",
         "groups: [{description: x}]",
+        "groups: [{name: x, description: ''}]",
+        "groups: [{name: x, owners: [grace]}]",
+        "groups: [{name: x, mailNickname: a.b}]",
+        "groups: [{name: x, membershipRule: ''}]",
     ] {
         assert!(!policies.is_valid(&yaml(text)), "{text}");
     }
+}
+
+/// What cannot be seen to be wrong without other files, the tenant, the day, or how YAML is written.
+const BEYOND: &[&str] = &[
+    "a duplicate key",
+    "a duplicate guest by case, over two files",
+    "an unknown group",
+    "an expiry beyond the requirements",
+    "no expiry where one is asked for",
+    "a blocked domain",
+    "a domain that is not allowed",
+    "a rule on a group with declared members",
+    "a single value set twice",
+    "a real tenant without an owner",
+    "a mailbox that is not allowed",
+    "mails that name what is not there",
+    "no guests/",
+];
+
+#[test]
+fn bad_files_are_rejected_where_a_schema_can_see_it() {
+    let validators = ["guests", "policies"].map(validator);
+    let mut accepted = Vec::new();
+    for (what, files, _) in CASES {
+        let fits = |(path, text): &(&str, &str)| {
+            let validator = &validators[usize::from(path.starts_with("policies/"))];
+            serde_yaml::from_str(text).is_ok_and(|value| validator.is_valid(&value))
+        };
+        if files.iter().all(fits) {
+            accepted.push(*what);
+        }
+    }
+    assert_eq!(accepted, BEYOND);
 }
 
 /// Fails unless a plan fits; returns it.

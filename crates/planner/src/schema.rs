@@ -147,7 +147,11 @@ fn profile() -> Map<String, Value> {
         let link = format!("Graph's `{}`; `null` clears.", it.name);
         let only = format!("Graph's `{}`.", it.name);
         let description = if it.clearable { link } else { only };
-        let schema = json!({ "description": description, "type": kinds, "maxLength": it.max });
+        let pattern = match it.name {
+            "usageLocation" => "^[A-Z]{2}$",
+            _ => r"\S",
+        };
+        let schema = json!({ "description": description, "type": kinds, "maxLength": it.max, "pattern": pattern });
         (it.name.to_owned(), schema)
     };
     PROFILE.iter().map(property).collect()

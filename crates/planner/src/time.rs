@@ -19,6 +19,12 @@ pub enum Until {
     Instant(Timestamp),
 }
 
+/// What the schema says of a day or an instant; leap years are beyond it.
+const UNTIL: &str = r"^\d{4}-((0[13578]|1[02])-(0[1-9]|[12]\d|3[01])|(0[469]|11)-(0[1-9]|[12]\d|30)|02-(0[1-9]|[12]\d))([Tt ].+)?$";
+
+/// What the schema says of a number of days: up to 3660.
+const DAYS: &str = r"^0*(\d{1,3}|[12]\d{3}|3[0-5]\d{2}|36[0-5]\d|3660)d$";
+
 impl JsonSchema for Until {
     fn schema_name() -> Cow<'static, str> {
         "Until".into()
@@ -28,7 +34,7 @@ impl JsonSchema for Until {
         json_schema!({
             "description": "A day, through its end in `tenant.timeZone`, or an instant (RFC 3339).",
             "type": "string",
-            "pattern": r"^\d{4}-\d{2}-\d{2}([Tt ].+)?$",
+            "pattern": UNTIL,
             "examples": ["2026-12-31", "2026-12-31T18:00:00+02:00"],
         })
     }
@@ -43,7 +49,7 @@ impl JsonSchema for Days {
         json_schema!({
             "description": "Whole calendar days, up to ten years.",
             "type": "string",
-            "pattern": r"^\d{1,4}d$",
+            "pattern": DAYS,
             "examples": ["30d"],
         })
     }
@@ -151,6 +157,7 @@ impl FromStr for Days {
     fn from_str(text: &str) -> Result<Self, String> {
         let days = text
             .strip_suffix('d')
+            .filter(|number| !number.starts_with('+'))
             .and_then(|number| number.parse().ok())
             .filter(|days| *days <= 3660);
         days.map(Self).ok_or_else(|| format!("unreadable number of days `{text}`\nhint: write whole days up to ten years, such as 30d"))

@@ -12,6 +12,9 @@ use crate::yaml::Node;
 /// The longest membership rule. Source: "Dynamic membership rules", Entra.
 const MAX_RULE: usize = 3072;
 
+/// What the schema says of a mail nickname: what [`is_nickname`] says.
+const NICKNAME: &str = r#"^[!#-&*+0-9=?A-Z^-~\-]{1,64}$"#;
+
 /// Keys that the contract knows and this version does not act on yet.
 const LATER: &[&str] = &["expiration"];
 
@@ -63,19 +66,23 @@ pub(crate) struct Written {
     #[schemars(extend("format" = "uuid"))]
     id: Option<String>,
     /// The mail nickname, where the name would be ambiguous; also given to a new group.
+    #[schemars(regex(pattern = NICKNAME))]
     mail_nickname: Option<String>,
     /// What it is for; `null` clears.
+    #[schemars(length(min = 1, max = 1024))]
     description: Option<String>,
     /// Security (the default for a new one) or Microsoft 365.
     #[serde(rename = "type")]
     group_type: Option<Type>,
     /// Users by mail or sign-in name.
+    #[schemars(inner(regex(pattern = "@")))]
     owners: Option<Vec<String>>,
     /// What happens to guests in it whom no file puts there.
     guests: Option<Undeclared>,
     /// It exists already: manage its description, owners and rule, too.
     adopt: Option<bool>,
     /// The rule that makes it dynamic.
+    #[schemars(length(min = 1, max = MAX_RULE))]
     membership_rule: Option<String>,
 }
 

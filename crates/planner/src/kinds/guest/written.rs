@@ -66,16 +66,22 @@ pub struct Granted {
     pub origin: Origin,
 }
 
+/// What the schema says of an address that Graph can invite; [`refusal`] says more.
+const INVITABLE: &str = r#"^[^~!#$%^&*()+=\[\]{}\\/|;:"<>?,@\s]+@[^~!#$%^&*()+=\[\]{}\\/|;:"<>?,@\s]+\.[^~!#$%^&*()+=\[\]{}\\/|;:"<>?,@\s.-]+$"#;
+
+/// What the schema says of text that must not be empty.
+const SOMETHING: &str = r"\S";
+
 /// One guest.
 #[derive(Deserialize, JsonSchema)]
 #[schemars(rename = "Guest")]
 #[serde(deny_unknown_fields, rename_all = "camelCase", expecting = "a mapping")]
 pub(crate) struct Written {
     /// The invited address.
-    #[schemars(example = "ada@contoso.example")]
+    #[schemars(regex(pattern = INVITABLE), example = "ada@contoso.example")]
     mail: String,
     /// Who vouches: users by mail or sign-in name, or groups by name.
-    #[schemars(length(max = 5))]
+    #[schemars(length(max = 5), inner(regex(pattern = SOMETHING)))]
     sponsors: Option<Vec<String>>,
     /// Why the guest is here.
     #[schemars(example = "Annual audit, CHG-1234")]
@@ -87,6 +93,7 @@ pub(crate) struct Written {
     /// How the guest is invited; only used when an invitation is sent.
     invitation: Option<WrittenInvitation>,
     /// The address under which the same person was known before: the account is handed over.
+    #[schemars(regex(pattern = INVITABLE))]
     formerly: Option<String>,
     /// Consent must be newer than this, or the guest is asked again.
     redeemed_since: Option<Until>,
@@ -112,11 +119,11 @@ impl JsonSchema for WrittenGroup {
         json_schema!({
             "description": "A group by name, or a name and when the membership ends.",
             "anyOf": [
-                { "type": "string" },
+                { "type": "string", "pattern": SOMETHING },
                 {
                     "type": "object",
                     "properties": {
-                        "name": { "type": "string", "description": "The group, as policies name it." },
+                        "name": { "type": "string", "pattern": SOMETHING, "description": "The group, as policies name it." },
                         "expires": until,
                     },
                     "required": ["name"],
@@ -173,9 +180,10 @@ struct WrittenInvitation {
     #[schemars(example = "fi-FI")]
     language: Option<String>,
     /// Who gets a copy.
+    #[schemars(regex(pattern = INVITABLE))]
     cc: Option<String>,
     /// Where the guest lands after redeeming.
-    #[schemars(extend("format" = "uri"))]
+    #[schemars(regex(pattern = "^https://"), extend("format" = "uri"))]
     redirect_url: Option<String>,
     /// Whether a mail is sent.
     send: Option<bool>,
