@@ -258,6 +258,32 @@ pub(crate) const CASES: &[Case] = &[
         ],
     ),
     (
+        "a rule that Entra would refuse",
+        &[
+            (
+                "policies/a.yaml",
+                "groups:\n  - name: g\n    membershipRule: (user.usertype -eq \"Guest\")\n",
+            ),
+            GUEST,
+        ],
+        &[
+            "policies/a.yaml:3:5",
+            "rules know no property `user.usertype`, at character 2 of the rule",
+            "did you mean `userType`?",
+        ],
+    ),
+    (
+        "a rule about devices",
+        &[
+            (
+                "policies/a.yaml",
+                "groups: [{name: g, membershipRule: 'device.deviceModel -eq \"x\"'}]\n",
+            ),
+            GUEST,
+        ],
+        &["a rule about devices takes in no guest"],
+    ),
+    (
         "a single value set twice",
         &[
             ("policies/a.yaml", "lifecycle: {left: report}\n"),

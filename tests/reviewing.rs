@@ -70,6 +70,29 @@ fn one_guest_is_one_guest() {
 }
 
 #[test]
+fn validate_warns_of_rules_that_are_slow_or_take_in_everybody() {
+    let guests = ("guests/a.yaml", "guests: [{mail: ada@contoso.example}]");
+    let policies = (
+        "policies/a.yaml",
+        "groups: [{name: g, membershipRule: user.objectId -ne null}]",
+    );
+    let repository = Repository::new(&[guests, policies]);
+    assert_eq!(
+        repository.run(&["validate"]).ends(0).stdout,
+        "warning: group g: its membershipRule takes in all users, and guests are users (policies/a.yaml:1)\n\
+         The files are right: 1 guest, 1 group.\n"
+    );
+    let annotated = repository.run(&["validate", "--format", "github"]).ends(0);
+    assert!(
+        annotated
+            .stdout
+            .starts_with("::warning file=policies/a.yaml,line=1::group g: "),
+        "{}",
+        annotated.stdout
+    );
+}
+
+#[test]
 fn what_cannot_be_masked_is_not_printed() {
     let repository = Repository::example();
     let plan = repository.path().join("plan.json");

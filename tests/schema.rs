@@ -110,6 +110,8 @@ const BEYOND: &[&str] = &[
     "a blocked domain",
     "a domain that is not allowed",
     "a rule on a group with declared members",
+    "a rule that Entra would refuse",
+    "a rule about devices",
     "a single value set twice",
     "a real tenant without an owner",
     "a mailbox that is not allowed",

@@ -1,6 +1,9 @@
 //! `validate`: checks the files, offline.
 
-use guestlist_planner::render::github;
+use std::io::IsTerminal as _;
+
+use guestlist_planner::advice::advice;
+use guestlist_planner::render::{github, text};
 use jiff::Timestamp;
 
 use crate::args::{Checks, Common};
@@ -19,6 +22,11 @@ pub(crate) fn validate(common: &Common, format: Checks, now: Timestamp) -> Resul
         }
         config => config?,
     };
+    let advice = advice(&config.desired);
+    print(&match format {
+        Checks::Github => github::findings(&advice, &planning::below(&common.dir)),
+        Checks::Text => text::advice(&advice, common.color(std::io::stdout().is_terminal())),
+    })?;
     let (guests, groups) = (config.desired.guests.len(), config.desired.groups.len());
     let (guests, groups) = (counted(guests, "guest"), counted(groups, "group"));
     print(&format!("The files are right: {guests}, {groups}.\n"))?;

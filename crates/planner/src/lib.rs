@@ -2,6 +2,7 @@
 //! network; everything that matters comes in as an argument, and requests go out as data.
 
 pub mod address;
+pub mod advice;
 mod aim;
 mod choose;
 mod diff;
@@ -27,6 +28,7 @@ pub mod render;
 pub mod report;
 pub mod request;
 pub mod revise;
+pub mod rule;
 pub mod safe;
 pub mod schema;
 pub mod snapshot;

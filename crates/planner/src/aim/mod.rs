@@ -12,6 +12,7 @@ use self::guard::Kept;
 use self::known::Known;
 use self::next::Next;
 use crate::address::{Address, Ids, ObjectId};
+use crate::advice::advice;
 use crate::diff::{Drawn, Gone, Wanted, diff};
 use crate::finding::{Finding, Severity};
 use crate::kinds::guest::user::User;
@@ -148,7 +149,10 @@ pub(crate) fn aim(
         request,
         now,
     };
-    let mut aim = Aim::default();
+    let mut aim = Aim {
+        findings: advice(&config.desired),
+        ..Aim::default()
+    };
     aim.tenant(world);
     aim.groups(world);
     aim.declared(world);

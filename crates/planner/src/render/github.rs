@@ -1,7 +1,7 @@
 //! Annotations: what a job prints so that GitHub shows it beside the lines of a pull request.
 //! Source: "Workflow commands for GitHub Actions".
 
-use crate::finding::Severity;
+use crate::finding::{Finding, Severity};
 use crate::load::Origin;
 use crate::plan::Plan;
 use crate::safe::printable;
@@ -12,8 +12,19 @@ use super::text;
 /// Returns the findings and limits of a plan as annotations, and the line that sums it up. GitHub
 /// counts paths from the root of the repository: `below` is what stands before those of the files.
 pub fn plan(plan: &Plan, below: &str) -> String {
+    let mut out = findings(&plan.findings, below);
+    for limit in &plan.limits {
+        let text = format!("refused: {}", text::exceeded(limit));
+        let hint = format!("if that is meant, run with {}", limit.flag);
+        out += &command("error", "", &with_hint(&text, Some(&hint)));
+    }
+    out + &text::summary(plan) + "\n"
+}
+
+/// Returns findings as annotations, with paths as in [`plan`].
+pub fn findings(findings: &[Finding], below: &str) -> String {
     let mut out = String::new();
-    for finding in &plan.findings {
+    for finding in findings {
         let level = match finding.severity {
             Severity::Error => "error",
             Severity::Warning => "warning",
@@ -25,12 +36,7 @@ pub fn plan(plan: &Plan, below: &str) -> String {
         let place = place.unwrap_or_default();
         out += &command(level, &place, &with_hint(&text, finding.hint.as_deref()));
     }
-    for limit in &plan.limits {
-        let text = format!("refused: {}", text::exceeded(limit));
-        let hint = format!("if that is meant, run with {}", limit.flag);
-        out += &command("error", "", &with_hint(&text, Some(&hint)));
-    }
-    out + &text::summary(plan) + "\n"
+    out
 }
 
 /// Returns mistakes in the files as annotations, with paths as in [`plan`].

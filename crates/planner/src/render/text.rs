@@ -131,6 +131,17 @@ pub(super) fn step(out: &mut String, step: &Step, paint: &Paint) -> std::fmt::Re
     Ok(())
 }
 
+/// Returns findings on their own.
+pub fn advice(findings: &[Finding], color: bool) -> String {
+    let paint = Paint(color);
+    let mut out = String::new();
+    for finding in findings {
+        // Writing into a string does not fail.
+        let _ = self::finding(&mut out, finding, &paint);
+    }
+    out
+}
+
 fn findings(out: &mut String, findings: &[Finding], paint: &Paint) -> std::fmt::Result {
     if findings.is_empty() {
         return Ok(());

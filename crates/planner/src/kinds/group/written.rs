@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::Type;
 use crate::load::{Checker, Origin};
+use crate::rule;
 use crate::yaml::Node;
 
 /// The longest membership rule. Source: "Dynamic membership rules", Entra.
@@ -167,6 +168,10 @@ impl Written {
                 "membershipRule",
                 format!("a rule has 1 to {MAX_RULE} characters, this one has {length}"),
             );
+            return;
+        }
+        if let Some(text) = refusal(rule) {
+            check.at(node, "membershipRule", text);
         }
         if self.guests == Some(Undeclared::Exact) {
             check.at(
@@ -174,6 +179,21 @@ impl Written {
                 "guests",
                 "`exact` on a group with a membershipRule: its members follow the rule",
             );
+        }
+    }
+}
+
+/// Returns what Entra would refuse about a rule, or why it can be about no guest.
+fn refusal(rule: &str) -> Option<String> {
+    match rule::parse(rule) {
+        Ok(rule) => rule
+            .is_about_devices()
+            .then(|| "a rule about devices takes in no guest".to_owned()),
+        Err(rule::Mistake { at, text, hint }) => {
+            let hint = hint.map(|hint| format!("\nhint: {hint}"));
+            let place = at + 1;
+            let hint = hint.unwrap_or_default();
+            Some(format!("{text}, at character {place} of the rule{hint}"))
         }
     }
 }

@@ -1,0 +1,431 @@
+//! Reads the text of a rule, and says what Entra would refuse about it and where.
+
+use super::property::{self, Holds, PLAN, USER};
+use super::words::{Kind, Word, words};
+use super::{Operator, Pattern, Rule, Test, Value};
+use crate::kinds::group::written::is_guid;
+use crate::yaml::suggestion;
+
+/// How deep brackets may stand in each other.
+const DEEPEST: usize = 50;
+
+/// What Entra would refuse about a rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// At which character of the rule, from 0.
+    pub at: usize,
+    /// What is wrong.
+    pub text: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+impl Mistake {
+    pub(super) fn new(at: usize, text: impl Into<String>) -> Self {
+        Self {
+            at,
+            text: text.into(),
+            hint: None,
+        }
+    }
+
+    pub(super) fn hint(self, hint: impl Into<String>) -> Self {
+        Self {
+            hint: Some(hint.into()),
+            ..self
+        }
+    }
+}
+
+/// Reads a rule.
+pub fn parse(text: &str) -> Result<Rule, Mistake> {
+    let mut parser = Parser {
+        words: words(text)?,
+        end: text.chars().count(),
+        next: 0,
+        depth: 0,
+        of: None,
+        about: None,
+    };
+    if parser.words.is_empty() {
+        return Err(Mistake::new(0, "the rule is empty"));
+    }
+    let rule = match parser.direct_reports()? {
+        Some(rule) => rule,
+        None => parser.or()?,
+    };
+    match parser.peek() {
+        None if parser.about == Some(About::Devices) => Ok(Rule::Device(Box::new(rule))),
+        None => Ok(rule),
+        Some(Kind::Mark(')')) => Err(parser.wrong("this `)` closes nothing")),
+        Some(_) => Err(parser
+            .wrong("the rule should end here")
+            .hint("conditions are joined by -and or -or")),
+    }
+}
+
+/// Whom a rule is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum About {
+    Users,
+    Devices,
+}
+
+struct Parser {
+    words: Vec<Word>,
+    /// How many characters the rule has.
+    end: usize,
+    next: usize,
+    depth: usize,
+    /// What the items hold that the current condition is about.
+    of: Option<Holds>,
+    about: Option<About>,
+}
+
+impl Parser {
+    fn peek(&self) -> Option<&Kind> {
+        self.words.get(self.next).map(|word| &word.kind)
+    }
+
+    /// Returns a mistake at the next word.
+    fn wrong(&self, text: impl Into<String>) -> Mistake {
+        let at = self.words.get(self.next).map_or(self.end, |word| word.at);
+        Mistake::new(at, text)
+    }
+
+    /// Returns a mistake at the word before the next.
+    fn wrong_before(&self, text: impl Into<String>) -> Mistake {
+        let word = self.next.checked_sub(1).and_then(|at| self.words.get(at));
+        Mistake::new(word.map_or(0, |word| word.at), text)
+    }
+
+    fn mark(&mut self, mark: char) -> bool {
+        let found = self.peek() == Some(&Kind::Mark(mark));
+        self.next += usize::from(found);
+        found
+    }
+
+    fn expect(&mut self, mark: char) -> Result<(), Mistake> {
+        if self.mark(mark) {
+            return Ok(());
+        }
+        Err(self.wrong(format!("expected `{mark}` here")))
+    }
+
+    /// Takes an operator, written with its hyphen or without, in any case.
+    fn operator(&mut self, name: &str) -> bool {
+        let found = matches!(self.peek(), Some(Kind::Bare(word)) if is_operator(word, name));
+        self.next += usize::from(found);
+        found
+    }
+
+    fn bare(&mut self) -> Option<String> {
+        let Some(Kind::Bare(word)) = self.peek() else {
+            return None;
+        };
+        let word = word.clone();
+        self.next += 1;
+        Some(word)
+    }
+
+    /// Reads `Direct Reports for "id"`, which stands alone.
+    fn direct_reports(&mut self) -> Result<Option<Rule>, Mistake> {
+        let begins = ["Direct", "Reports", "for"];
+        let says = |(word, expected): (&Word, &str)| matches!(&word.kind, Kind::Bare(text) if text.eq_ignore_ascii_case(expected));
+        if self.words.len() < 3 || !self.words.iter().zip(begins).all(says) {
+            return Ok(None);
+        }
+        self.next = 3;
+        let Some(Kind::Text(manager)) = self.peek() else {
+            return Err(self.wrong("expected the manager's id in quotes"));
+        };
+        if !is_guid(manager.trim_matches(['{', '}'])) {
+            return Err(self.wrong("a manager is named by id"));
+        }
+        self.next += 1;
+        match self.peek() {
+            None => Ok(Some(Rule::DirectReports)),
+            Some(_) => Err(self.wrong("`Direct Reports for` stands alone")),
+        }
+    }
+
+    fn or(&mut self) -> Result<Rule, Mistake> {
+        self.depth += 1;
+        if self.depth > DEEPEST {
+            return Err(self.wrong("brackets stand too deep in each other"));
+        }
+        let mut parts = vec![self.and()?];
+        while self.operator("or") {
+            parts.push(self.and()?);
+        }
+        self.depth -= 1;
+        Ok(one_or(parts, Rule::Or))
+    }
+
+    fn and(&mut self) -> Result<Rule, Mistake> {
+        let mut parts = vec![self.not()?];
+        while self.operator("and") {
+            parts.push(self.not()?);
+        }
+        Ok(one_or(parts, Rule::And))
+    }
+
+    fn not(&mut self) -> Result<Rule, Mistake> {
+        let mut negations = 0;
+        while self.operator("not") {
+            negations += 1;
+        }
+        let part = if self.mark('(') {
+            let part = self.or()?;
+            self.expect(')')?;
+            part
+        } else {
+            self.condition()?
+        };
+        Ok(match negations % 2 {
+            0 => part,
+            _ => Rule::Not(Box::new(part)),
+        })
+    }
+
+    fn condition(&mut self) -> Result<Rule, Mistake> {
+        let Some(subject) = self.bare() else {
+            let text = match self.peek() {
+                None => "a condition is missing at the end",
+                Some(_) => "expected a condition, such as user.department -eq \"Sales\"",
+            };
+            return Err(self.wrong(text));
+        };
+        if let Some(holds) = self.of {
+            return self.of_an_item(&subject, holds);
+        }
+        if let Some(name) = subject.strip_prefix("device.") {
+            return self.of_a_device(name);
+        }
+        let Some(name) = subject.strip_prefix("user.") else {
+            let hint = "a condition begins with a property, such as user.department";
+            let text = format!("`{subject}` is no property of a user");
+            return Err(self.wrong_before(text).hint(hint));
+        };
+        self.only(About::Users)?;
+        let Some(holds) = property::of_a_user(name) else {
+            let known = USER.iter().map(|(name, _)| *name);
+            let text = format!("rules know no property `user.{name}`");
+            return Err(self.wrong_before(text).hint(suggestion(name, known)));
+        };
+        match holds {
+            Holds::Flag | Holds::Text | Holds::Instant => {
+                Ok(Rule::Is(name.to_owned(), self.test(holds)?))
+            }
+            Holds::Texts | Holds::Plans | Holds::Groups => self.collection(name, holds),
+        }
+    }
+
+    /// Rules are about users or about devices.
+    fn only(&mut self, about: About) -> Result<(), Mistake> {
+        if *self.about.get_or_insert(about) == about {
+            return Ok(());
+        }
+        Err(self.wrong_before("one rule cannot ask about users and about devices"))
+    }
+
+    /// Reads a condition about devices by its form only.
+    fn of_a_device(&mut self, name: &str) -> Result<Rule, Mistake> {
+        self.only(About::Devices)?;
+        if self.operator("any") || self.operator("all") {
+            self.of = Some(if name == "memberOf" {
+                Holds::Groups
+            } else {
+                Holds::Texts
+            });
+            let part = self.not();
+            self.of = None;
+            return part;
+        }
+        let holds = match name {
+            "accountEnabled" | "isRooted" => Holds::Flag,
+            _ => Holds::Text,
+        };
+        Ok(Rule::Is(name.to_owned(), self.test(holds)?))
+    }
+
+    /// Reads what is asked of a collection: `-any (_ -startsWith "smtp:")`.
+    fn collection(&mut self, name: &str, holds: Holds) -> Result<Rule, Mistake> {
+        if !(self.operator("any") || self.operator("all")) {
+            if holds != Holds::Texts {
+                return Err(self.wrong(format!("expected -any or -all after `user.{name}`")));
+            }
+            let part = Rule::Is("_".to_owned(), self.test(holds)?);
+            return Ok(Rule::Items(name.to_owned(), Box::new(part)));
+        }
+        self.of = Some(holds);
+        let part = self.not();
+        self.of = None;
+        Ok(Rule::Items(name.to_owned(), Box::new(part?)))
+    }
+
+    /// Reads what is asked of one item of a collection.
+    fn of_an_item(&mut self, subject: &str, holds: Holds) -> Result<Rule, Mistake> {
+        let plan = subject.strip_prefix("assignedPlan.");
+        let field = match holds {
+            Holds::Plans => plan.filter(|field| PLAN.contains(field)),
+            Holds::Groups => (subject == "group.objectId").then_some("objectId"),
+            _ => (subject == "_").then_some("_"),
+        };
+        let Some(field) = field else {
+            let expected = match holds {
+                Holds::Plans => "assignedPlan.servicePlanId, .service or .capabilityStatus",
+                Holds::Groups => "group.objectId",
+                _ => "_",
+            };
+            let text = format!("`{subject}` is no item here");
+            return Err(self.wrong_before(text).hint(format!("write {expected}")));
+        };
+        Ok(Rule::Is(field.to_owned(), self.test(Holds::Text)?))
+    }
+
+    /// Reads an operator and what follows.
+    fn test(&mut self, holds: Holds) -> Result<Test, Mistake> {
+        let Some(word) = self.bare() else {
+            return Err(self.wrong("expected an operator, such as -eq"));
+        };
+        let name = word.trim_start_matches('-').to_ascii_lowercase();
+        let listed = OPERATORS
+            .iter()
+            .find(|(known, ..)| known.to_ascii_lowercase() == name);
+        let Some((_, operator, negated, list)) = listed else {
+            let hint = match name.as_str() {
+                "not" => "write -ne".to_owned(),
+                _ => suggestion(&name, OPERATORS.iter().map(|(name, ..)| *name)),
+            };
+            let text = format!("`{word}` is no operator");
+            return Err(self.wrong_before(text).hint(hint));
+        };
+        let fits = match operator {
+            Operator::Equals => true,
+            Operator::Order => holds == Holds::Instant,
+            _ => matches!(holds, Holds::Text | Holds::Texts),
+        };
+        if !fits {
+            return Err(self.wrong_before(format!("-{name} does not go with this property")));
+        }
+        let values = if *list {
+            self.list(holds)?
+        } else {
+            vec![self.value(*operator, holds)?]
+        };
+        Ok(Test {
+            operator: *operator,
+            values,
+            negated: *negated,
+        })
+    }
+
+    fn list(&mut self, holds: Holds) -> Result<Vec<Value>, Mistake> {
+        if !self.mark('[') {
+            return Err(self.wrong("expected a list, such as [\"Sales\", \"Marketing\"]"));
+        }
+        let mut values = Vec::new();
+        loop {
+            values.push(self.value(Operator::StartsWith, holds)?);
+            if !self.mark(',') {
+                break;
+            }
+        }
+        self.expect(']')?;
+        Ok(values)
+    }
+
+    fn value(&mut self, operator: Operator, holds: Holds) -> Result<Value, Mistake> {
+        let value = match self.peek() {
+            Some(Kind::Text(text)) if operator == Operator::Match => {
+                Value::Pattern(Pattern::new(text))
+            }
+            Some(Kind::Text(text)) => Value::Text(text.clone()),
+            Some(Kind::Bare(word)) => bare_value(word),
+            Some(Kind::Mark('[')) => {
+                return Err(self.wrong("only -in and -notIn take a list"));
+            }
+            _ => return Err(self.wrong("expected a value")),
+        };
+        let fits = match (&value, holds) {
+            (Value::Null, _) => operator == Operator::Equals,
+            (Value::Flag(_), _) => holds == Holds::Flag,
+            (Value::Text(_) | Value::Pattern(_), _) => holds != Holds::Flag,
+            (Value::Instant(_), _) => holds == Holds::Instant,
+        };
+        if !fits {
+            return Err(self.misfit(&value, holds));
+        }
+        self.next += 1;
+        if matches!(value, Value::Instant(_)) {
+            self.shift()?;
+        }
+        Ok(value)
+    }
+
+    fn misfit(&self, value: &Value, holds: Holds) -> Mistake {
+        match (value, holds) {
+            (Value::Null, _) => self.wrong("null goes with -eq and -ne only"),
+            (_, Holds::Flag) => self.wrong("this property is true or false, without quotes"),
+            _ => self
+                .wrong("a text stands in quotes")
+                .hint("write \"…\" around it"),
+        }
+    }
+
+    /// Reads what may follow an instant: `-plus p1d`.
+    fn shift(&mut self) -> Result<(), Mistake> {
+        if !(self.operator("plus") || self.operator("minus")) {
+            return Ok(());
+        }
+        let span = self.bare().unwrap_or_default().to_ascii_lowercase();
+        if span.len() > 2 && span.starts_with('p') {
+            return Ok(());
+        }
+        Err(self.wrong_before("expected a span of time, such as p1d"))
+    }
+}
+
+fn is_operator(word: &str, name: &str) -> bool {
+    let word = word.strip_prefix('-').unwrap_or(word);
+    word.eq_ignore_ascii_case(name)
+}
+
+/// Reads a value that stands in no quotes. `$null` is what older pages write.
+fn bare_value(word: &str) -> Value {
+    match word.to_ascii_lowercase().as_str() {
+        "null" | "$null" => Value::Null,
+        "true" => Value::Flag(true),
+        "false" => Value::Flag(false),
+        _ => Value::Instant(word.to_owned()),
+    }
+}
+
+/// Every operator: its name, what it does, whether it means the opposite, and whether it takes a list.
+const OPERATORS: [(&str, Operator, bool, bool); 14] = [
+    ("eq", Operator::Equals, false, false),
+    ("ne", Operator::Equals, true, false),
+    ("in", Operator::Equals, false, true),
+    ("notIn", Operator::Equals, true, true),
+    ("startsWith", Operator::StartsWith, false, false),
+    ("notStartsWith", Operator::StartsWith, true, false),
+    ("endsWith", Operator::EndsWith, false, false),
+    ("notEndsWith", Operator::EndsWith, true, false),
+    ("contains", Operator::Contains, false, false),
+    ("notContains", Operator::Contains, true, false),
+    ("match", Operator::Match, false, false),
+    ("notMatch", Operator::Match, true, false),
+    ("ge", Operator::Order, false, false),
+    ("le", Operator::Order, true, false),
+];
+
+fn one_or(mut parts: Vec<Rule>, several: fn(Vec<Rule>) -> Rule) -> Rule {
+    match parts.pop() {
+        Some(one) if parts.is_empty() => one,
+        last => {
+            parts.extend(last);
+            several(parts)
+        }
+    }
+}
