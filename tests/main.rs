@@ -36,6 +36,7 @@ mod reference;
 #[cfg(all(unix, feature = "browser"))]
 mod report;
 mod reviewing;
+mod rules;
 mod scale;
 mod scenario;
 mod schema;

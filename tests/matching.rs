@@ -194,28 +194,6 @@ fn a_group_named_twice_is_not_guessed() {
 }
 
 #[test]
-fn a_dynamic_group_is_made_and_never_written_to() {
-    let tenant = Tenant::empty();
-    let groups = "groups: [{name: contoso, membershipRule: 'user.companyName -eq \"Contoso\"'}]\n";
-    let repository = repository(
-        "guests: [{mail: ada@contoso.example, companyName: Contoso}]\n",
-        groups,
-    );
-    tenant.applied(&repository);
-    let changed = format!(
-        "{REAL}groups: [{{name: contoso, membershipRule: 'user.companyName -eq \"Fabrikam\"'}}]\n"
-    );
-    repository.write("policies/a.yaml", changed);
-    let ran = tenant.run(&repository, &["apply", "--yes"]).ends(4);
-    assert!(
-        ran.stdout
-            .contains("has another membershipRule in the tenant"),
-        "{}",
-        ran.stdout
-    );
-}
-
-#[test]
 fn an_account_is_handed_to_a_new_address_with_all_it_holds() {
     let tenant = Tenant::empty();
     let id = tenant.managed("a.turing@contoso.example");

@@ -35,9 +35,23 @@ pub(crate) struct Drawn {
     pub(crate) because: Because,
     /// Which limit it counts against.
     pub(crate) counts: Option<Count>,
+    /// What it leads to elsewhere.
+    pub(crate) notes: Vec<String>,
+    /// Guests who lose something by it, besides the one it is about.
+    pub(crate) loses: Vec<String>,
 }
 
 impl Drawn {
+    pub(crate) fn new(change: Change<Object>, because: Because, counts: Option<Count>) -> Self {
+        Self {
+            change,
+            because,
+            counts,
+            notes: Vec::new(),
+            loses: Vec::new(),
+        }
+    }
+
     /// Returns whether notes on the object belong to this change of it.
     pub(crate) fn carries_notes(&self) -> bool {
         !matches!(
@@ -85,19 +99,14 @@ pub(crate) fn diff(
                 Change::Update { before, after }
             }
         };
-        difference.changes.push(Drawn {
-            change,
-            because: wanted.because,
-            counts: wanted.counts,
-        });
+        let drawn = Drawn::new(change, wanted.because, wanted.counts);
+        difference.changes.push(drawn);
     }
     for (address, gone) in gone {
         if let Some(before) = observed.remove(&address) {
-            difference.changes.push(Drawn {
-                change: Change::Delete { before },
-                because: gone.because,
-                counts: gone.counts,
-            });
+            let change = Change::Delete { before };
+            let drawn = Drawn::new(change, gone.because, gone.counts);
+            difference.changes.push(drawn);
         }
     }
     difference

@@ -38,11 +38,13 @@ pub struct Exceeded {
 /// Returns the limits that the steps exceed; `managed` is how many guests are ours.
 pub fn check(steps: &[Step], managed: usize, limits: &Limits, hand: Hand) -> Vec<Exceeded> {
     let guests = |count: Count| {
-        let guests = steps
+        let of_steps = steps
             .iter()
             .filter(|step| step.counts == Some(count))
             .filter_map(|step| step.change.object().guest());
-        guests.collect::<BTreeSet<_>>().len()
+        let losing = steps.iter().filter(|_| count == Count::Removal);
+        let losing = losing.flat_map(|step| step.loses.iter().map(String::as_str));
+        of_steps.chain(losing).collect::<BTreeSet<_>>().len()
     };
     let (removals, expiries) = (guests(Count::Removal), guests(Count::Expiry));
     let flag = |name: &str, number: usize| format!("--allow-{name} {number}");

@@ -13,6 +13,7 @@ use crate::choose::{handed_over, hold_back, keep_approved, left_out, not_handed_
 use crate::effort::Effort;
 use crate::finding::{Finding, Severity};
 use crate::forecast::Coming;
+use crate::kinds::group::Group;
 use crate::kinds::{Action, Change, Object, Stage};
 use crate::limits::{Exceeded, Hand, check};
 use crate::load::{Config, Origin};
@@ -23,7 +24,7 @@ use crate::snapshot::Snapshot;
 use crate::time::{Days, days_after};
 
 /// The version of the saved format. A reader refuses a newer major one; a minor one only adds.
-pub const FORMAT: &str = "1.3";
+pub const FORMAT: &str = "1.4";
 
 /// Why a step is there. A reason explains and never decides.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -63,6 +64,10 @@ pub struct Step {
     /// What else a person should know, such as who gets a mail.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// Guests who lose something by it, besides the one it is about: those who fall out of a group
+    /// whose rule changes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub loses: Vec<String>,
     /// The least application permissions it needs.
     pub permissions: Vec<String>,
     /// Which limit it counts against.
@@ -91,12 +96,23 @@ impl Step {
                     before: Object::Membership(_)
                 }
             );
-        takes || edge || self.counts.is_some()
+        takes || edge || self.counts.is_some() || !self.loses.is_empty()
     }
 
     /// Returns whether this is the same step as another: on the same object, from and to the same.
     pub fn is(&self, other: &Self) -> bool {
         self.address == other.address && self.change == other.change && self.id == other.id
+    }
+
+    /// Returns the group of the tenant whose rule the step changes, if it does.
+    pub fn changes_rule(&self) -> Option<(&Group, &str)> {
+        match &self.change {
+            Change::Update {
+                before: Object::Group(before),
+                after: Object::Group(after),
+            } if before.rule() != after.rule() => Some((before, self.id.as_deref()?)),
+            _ => None,
+        }
     }
 
     /// Returns whether the step hands an account to another address.
@@ -369,7 +385,11 @@ fn steps(aim: &mut Aim) -> Vec<Step> {
                     .get(&address)
                     .cloned()
                     .filter(|_| drawn.carries_notes())
-                    .unwrap_or_default(),
+                    .into_iter()
+                    .flatten()
+                    .chain(drawn.notes)
+                    .collect(),
+                loses: drawn.loses,
                 because: drawn.because,
                 counts: drawn.counts,
                 change: drawn.change,

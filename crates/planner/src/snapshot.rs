@@ -10,7 +10,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use crate::address::ObjectId;
-use crate::kinds::group::seen::{self as group, SeenGroups};
+use crate::kinds::group::seen::{self as group, Found, SeenGroups};
 use crate::kinds::guest::user::{self, DecodeError, User, text};
 use crate::load::Desired;
 use crate::matching::Matching;
@@ -45,6 +45,10 @@ pub enum Topic {
     Owners(ObjectId),
     /// Groups that roles can be given to.
     RoleGroups,
+    /// Groups that follow a rule.
+    DynamicGroups,
+    /// People who are no guests and in a group whose rule changes.
+    Followers,
     /// Role assignments.
     RoleAssignments,
     /// Role definitions.
@@ -69,6 +73,8 @@ impl Topic {
             | Self::RoleGroups => true,
             Self::LookedUpUsers
             | Self::Principals
+            | Self::DynamicGroups
+            | Self::Followers
             | Self::Members(_)
             | Self::Owners(_)
             | Self::RoleAssignments
@@ -111,6 +117,9 @@ pub struct Snapshot {
     /// What guests are members of whose access ends: ids and names, as far as that could be read.
     #[serde(default)]
     pub holds: BTreeMap<ObjectId, BTreeMap<ObjectId, String>>,
+    /// People who are no guests and in a dynamic group whose rule changes, with their whole profile.
+    #[serde(default)]
+    pub followers: BTreeMap<ObjectId, User>,
     /// Reads that are answered, by path.
     done: BTreeSet<String>,
     /// Optional reads that were not to be had, by path.
@@ -139,6 +148,7 @@ impl Snapshot {
             roles: BTreeMap::new(),
             governed: BTreeSet::new(),
             holds: BTreeMap::new(),
+            followers: BTreeMap::new(),
             done: BTreeSet::new(),
             denied: BTreeSet::new(),
         }
@@ -160,6 +170,7 @@ impl Snapshot {
         let done = |read: &Read| self.done.contains(&read.path);
         let mut reads = user::reads().to_vec();
         reads.push(organization());
+        reads.push(group::dynamic());
         reads.extend(role_reads());
         reads.extend(principals(desired));
         reads.extend(self.groups.reads(desired, policy.tenant.owner(), &done));
@@ -179,6 +190,7 @@ impl Snapshot {
                 None => self.doubtful(desired, policy, &Matching::new(self, desired, policy)),
             });
         }
+        reads.extend(self.followers(desired, policy.tenant.owner(), &done));
         reads.retain(|read| !done(read));
         reads.sort();
         reads.dedup_by(|a, b| a.path == b.path);
@@ -217,6 +229,26 @@ impl Snapshot {
             reads.extend(in_groups.map(holds));
         }
         reads
+    }
+
+    /// Returns the reads of whoever is no guest and in a group whose rule changes.
+    fn followers(&self, desired: &Desired, owner: &str, done: &dyn Fn(&Read) -> bool) -> Vec<Read> {
+        let ruled = desired.groups.values().filter(|group| group.rule.is_some());
+        let mut ruled = ruled.peekable();
+        if ruled.peek().is_none() || !done(&user::reads()[0]) {
+            return Vec::new();
+        }
+        let lookup = self.groups.lookup();
+        let changing = ruled.filter_map(|declared| match lookup.find(declared, owner) {
+            Found::One(seen) if seen.takes_rule(declared, owner) => {
+                self.groups.members.get(&seen.id)
+            }
+            _ => None,
+        });
+        let guest = |id: &ObjectId| self.users.get(id).is_some_and(User::is_guest);
+        let others: BTreeSet<_> = changing.flatten().filter(|id| !guest(id)).collect();
+        let others: Vec<_> = others.into_iter().map(String::as_str).collect();
+        user::followers(&others)
     }
 
     /// Takes in an answer.
@@ -281,7 +313,13 @@ impl Snapshot {
                     self.users.entry(user.id.clone()).or_insert(user);
                 }
             }
-            Some(Topic::Groups | Topic::Group(_) | Topic::RoleGroups) => {
+            Some(Topic::Followers) => {
+                for item in items {
+                    let user = User::decode(item)?;
+                    self.followers.insert(user.id.clone(), user);
+                }
+            }
+            Some(Topic::Groups | Topic::Group(_) | Topic::RoleGroups | Topic::DynamicGroups) => {
                 self.groups.absorb(items)?
             }
             Some(Topic::Members(group)) => {
@@ -347,6 +385,11 @@ impl Snapshot {
     /// Returns whether it was asked whom entitlement management governs, and not answered.
     pub fn lacks_governed(&self) -> bool {
         self.denied.contains(&governed().path)
+    }
+
+    /// Returns whether it was asked which groups follow a rule, and not answered.
+    pub fn lacks_dynamic(&self) -> bool {
+        self.denied.contains(&group::dynamic().path)
     }
 
     /// Returns whether an account is of the tenant's own domains: by its address, or by a sign-in

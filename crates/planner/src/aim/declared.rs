@@ -289,11 +289,7 @@ impl Aim {
             before: Object::Guest(before.into()),
             after: Object::Guest(after.into()),
         };
-        self.changes.push(Drawn {
-            change,
-            because,
-            counts,
-        });
+        self.changes.push(Drawn::new(change, because, counts));
     }
 
     pub(super) fn fate(

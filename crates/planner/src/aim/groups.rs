@@ -103,7 +103,8 @@ impl Aim {
         if !ours && !declared.adopt {
             let wants_more = declared.description.is_some()
                 || declared.owners.is_some()
-                || declared.guests == Undeclared::Exact;
+                || declared.guests == Undeclared::Exact
+                || seen.changes_rule(declared);
             if wants_more {
                 let text = "exists already and was not made by us: it is used for memberships and otherwise left alone";
                 self.info("group-not-adopted", &address, text)
@@ -126,10 +127,14 @@ impl Aim {
             Object::Group(seen.object(&declared.name, owners).into()),
             Some(&seen.id),
         );
+        let mut properties = managed_properties(declared);
+        if declared.rule.is_some() && !seen.changes_rule(declared) {
+            properties.insert("membershipRule".to_owned(), seen.rule.clone());
+        }
         let object = Group {
             name: declared.name.clone(),
             group_type: declared.type_to_create(),
-            properties: managed_properties(declared),
+            properties,
             owners: wanted,
             mark: None,
         };
@@ -260,11 +265,8 @@ fn misfit(declared: &Declared, seen: &SeenGroup) -> Option<&'static str> {
     } else {
         Type::Security
     };
-    if declared.group_type.is_some_and(|wanted| wanted != found) {
-        return Some(
-            "is of the other type in the tenant (security, microsoft365); a type cannot be changed",
-        );
-    }
-    let rule_differs = declared.rule.is_some() && seen.rule != declared.rule;
-    rule_differs.then_some("has another membershipRule in the tenant; a rule of an existing group is not changed until its effect can be shown")
+    let differs = declared.group_type.is_some_and(|wanted| wanted != found);
+    differs.then_some(
+        "is of the other type in the tenant (security, microsoft365); a type cannot be changed",
+    )
 }

@@ -34,6 +34,7 @@ mod guard;
 mod known;
 mod memberships;
 mod next;
+mod rules;
 mod sponsors;
 mod undeclared;
 mod welcome;
@@ -160,6 +161,7 @@ pub(crate) fn aim(
     aim.sponsors(world);
     aim.memberships(world);
     aim.kept_memberships(world);
+    aim.follow_rules(world);
     aim.unread();
     aim
 }
@@ -286,6 +288,11 @@ impl Aim {
                 "grant EntitlementManagement.Read.All, or write `adopt: true` on the guests"
                     .to_owned(),
             );
+        }
+        if world.snapshot.lacks_dynamic() {
+            let text = "it could not be read which dynamic groups there are: whom a change leads into them is not said";
+            let finding = self.report(Severity::Warning, "dynamic-unknown", None, text);
+            finding.hint = Some("grant Group.Read.All".to_owned());
         }
         if world.policy.lifecycle.inactive.is_some() {
             let finding = self.report(

@@ -193,6 +193,14 @@ impl Rule {
         }
     }
 
+    /// Returns whether it asks for anything that two people hold differently.
+    pub fn tells_apart(&self, one: &Person, other: &Person) -> bool {
+        self.any(&|part| match part {
+            Self::Is(name, _) | Self::Items(name, _) => one.holds(name) != other.holds(name),
+            _ => false,
+        })
+    }
+
     /// Returns the properties that a person's answer hangs on and of which nobody knows what they
     /// hold.
     pub fn lacks(&self, person: &Person) -> Vec<&str> {

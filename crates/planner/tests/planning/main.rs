@@ -8,6 +8,7 @@
 mod explain;
 mod markdown;
 mod report;
+mod rules;
 mod safety;
 mod tenant;
 

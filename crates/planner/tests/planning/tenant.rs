@@ -74,7 +74,7 @@ impl Tenant {
                     .cloned()
                     .collect(),
             ),
-            Topic::LookedUpUsers | Topic::Principals => {
+            Topic::LookedUpUsers | Topic::Principals | Topic::Followers => {
                 let found = self.users.iter().filter(|user| {
                     named(user, "mail") || named(user, "userPrincipalName") || named(user, "id")
                 });
@@ -104,6 +104,13 @@ impl Tenant {
                 .map_or(Answer::Missing, |group| Answer::Items(vec![group.clone()])),
             Topic::Members(id) => self.edges(id, "members"),
             Topic::Owners(id) => self.edges(id, "owners"),
+            Topic::DynamicGroups => Answer::Items(
+                self.groups
+                    .iter()
+                    .filter(|group| group["groupTypes"][0] == "DynamicMembership")
+                    .cloned()
+                    .collect(),
+            ),
             Topic::RoleGroups => Answer::Items(
                 self.groups
                     .iter()

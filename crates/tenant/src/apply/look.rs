@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::future::join;
+use futures::future::join3;
 use guestlist_planner::address::{Address, ObjectId};
-use guestlist_planner::kinds::group::seen;
+use guestlist_planner::kinds::group::seen::{self, SeenGroups};
 use guestlist_planner::kinds::guest::Guest;
 use guestlist_planner::kinds::guest::user::{self, User};
 use guestlist_planner::kinds::{Action, Change, Object};
@@ -65,8 +65,18 @@ impl Run<'_> {
             false => Vec::new(),
         };
         let all: Vec<_> = all.iter().filter(bring_in).copied().collect();
-        let (same, free) = join(self.still_the_same(&seen), self.still_free(&all)).await;
+        let ruled = begun.iter().copied();
+        let ruled: Vec<_> = ruled
+            .filter(|place| self.steps[*place].changes_rule().is_some())
+            .collect();
+        let (same, followed, free) = join3(
+            self.still_the_same(&seen),
+            self.still_followed(&ruled),
+            self.still_free(&all),
+        )
+        .await;
         let mut shifted = same.unwrap_or_else(|error| self.unseen(&seen, &error));
+        shifted.extend(followed.unwrap_or_else(|error| self.unseen(&ruled, &error)));
         match free {
             Ok(taken) => {
                 if !all.is_empty() {
@@ -131,6 +141,36 @@ impl Run<'_> {
                 Some(user) => self.shifted(step, user),
             };
             shifted.extend(shift.map(|shift| (*place, shift)));
+        }
+        Ok(shifted)
+    }
+
+    /// Reads again every group whose rule is to change, and who is in it. Returns which are not as the
+    /// plan saw them: whom the new rule drops was told of those.
+    async fn still_followed(&self, places: &[usize]) -> Result<BTreeMap<usize, Shift>, Error> {
+        let mut shifted = BTreeMap::new();
+        for place in places {
+            let Some((before, id)) = self.steps[*place].changes_rule() else {
+                continue;
+            };
+            let mut now = SeenGroups::default();
+            for (read, answer) in self.client.read(seen::again(id).to_vec()).await? {
+                if let Answer::Items(items) = answer {
+                    let taken_in = match &read.about {
+                        Some(Topic::Members(_)) => {
+                            SeenGroups::absorb_edges(&mut now.members, id, &items)
+                        }
+                        _ => now.absorb(&items),
+                    };
+                    taken_in.map_err(|error| Error::shape(&read.path, &error))?;
+                }
+            }
+            let rule = now.groups.get(id).and_then(|group| group.rule.as_deref());
+            let members = now.members.get(id);
+            if rule != before.rule() || members != self.snapshot.groups.members.get(id) {
+                let why = "the rule or the members of the group changed since the plan was made";
+                shifted.insert(*place, Shift::changed(why));
+            }
         }
         Ok(shifted)
     }

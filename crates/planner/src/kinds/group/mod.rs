@@ -73,6 +73,11 @@ pub fn mark(owner: &str, name: &str) -> String {
 }
 
 impl Group {
+    /// Returns the rule that its members follow, if there is one.
+    pub fn rule(&self) -> Option<&str> {
+        self.properties.get("membershipRule")?.as_deref()
+    }
+
     fn description(&self) -> Option<String> {
         let text = self.properties.get("description").cloned().flatten();
         match &self.mark {
@@ -91,7 +96,7 @@ impl Group {
 
     fn body(&self, cx: &Cx<'_>) -> Map<String, Value> {
         let unified = self.group_type == Type::Microsoft365;
-        let rule = self.properties.get("membershipRule").cloned().flatten();
+        let rule = self.rule();
         let nickname = self
             .properties
             .get("mailNickname")

@@ -10,10 +10,11 @@ use crate::address::ObjectId;
 use crate::kinds::guest::user::{DecodeError, ids, text};
 use crate::load::Desired;
 use crate::request::{Read, encode, literal};
+use crate::rule::parse;
 use crate::snapshot::Topic;
 
 /// Everything of a group that we decide by. Exactly these properties are asked for.
-const SELECT: &str = "$select=id,displayName,description,groupTypes,mailEnabled,securityEnabled,mailNickname,membershipRule,isAssignableToRole,onPremisesSyncEnabled,uniqueName";
+const SELECT: &str = "$select=id,displayName,description,groupTypes,mailEnabled,securityEnabled,mailNickname,membershipRule,membershipRuleProcessingState,isAssignableToRole,onPremisesSyncEnabled,uniqueName";
 
 /// How many names fit into one filter: Graph takes at most 15 clauses.
 /// Source: "Use the $filter query parameter", Graph.
@@ -39,6 +40,9 @@ pub struct SeenGroup {
     pub dynamic: bool,
     /// That rule.
     pub rule: Option<String>,
+    /// Whether nobody follows the rule for now.
+    #[serde(default)]
+    pub paused: bool,
     /// Whether directory roles can be given to it.
     pub role_assignable: bool,
     /// Whether it is synchronised from on-premises: guests cannot be added then.
@@ -72,11 +76,26 @@ impl SeenGroup {
             writable: unified || !flag("mailEnabled"),
             dynamic: types.contains(&"DynamicMembership"),
             rule: text(item, "membershipRule"),
+            paused: text(item, "membershipRuleProcessingState")
+                .is_some_and(|state| state == "Paused"),
             role_assignable: flag("isAssignableToRole"),
             synced: flag("onPremisesSyncEnabled"),
             unique_name: text(item, "uniqueName"),
             described_as,
         })
+    }
+
+    /// Returns whether a declaration gives a dynamic group another rule: one that means something else.
+    pub fn changes_rule(&self, declared: &Declared) -> bool {
+        let (Some(then), Some(now)) = (&self.rule, &declared.rule) else {
+            return false;
+        };
+        then != now && parse(then).ok() != parse(now).ok()
+    }
+
+    /// Returns whether such a rule will be written.
+    pub(crate) fn takes_rule(&self, declared: &Declared, owner: &str) -> bool {
+        self.changes_rule(declared) && (declared.adopt || self.is_ours(owner, &declared.name))
     }
 
     /// Returns whether this repository created the group.
@@ -250,7 +269,7 @@ impl SeenGroups {
                     );
                 }
                 Found::One(seen) => {
-                    if !seen.dynamic {
+                    if !seen.dynamic || seen.takes_rule(group, owner) {
                         reads.push(members(&seen.id));
                     }
                     if group.owners.is_some() {
@@ -298,6 +317,12 @@ pub(crate) fn members(id: &str) -> Read {
     .about(Topic::Members(id.to_owned()))
 }
 
+/// Returns the reads of one group and of its members again: for a precondition.
+pub fn again(id: &str) -> [Read; 2] {
+    let group = Read::one(format!("/groups/{id}?{SELECT}"), "Group.Read.All");
+    [group.about(Topic::Group(id.to_owned())), members(id)]
+}
+
 /// Returns the read of a group's owners.
 pub(crate) fn owners(id: &str) -> Read {
     Read::list(
@@ -305,6 +330,16 @@ pub(crate) fn owners(id: &str) -> Read {
         "GroupMember.Read.All",
     )
     .about(Topic::Owners(id.to_owned()))
+}
+
+/// Returns the read of all groups that follow a rule.
+pub(crate) fn dynamic() -> Read {
+    let path = format!(
+        "/groups?$filter=groupTypes/any(t:t%20eq%20%27DynamicMembership%27)&{SELECT}&$top=999"
+    );
+    Read::list(path, "Group.Read.All")
+        .optional()
+        .about(Topic::DynamicGroups)
 }
 
 /// Returns the read of all groups that directory roles can be given to.

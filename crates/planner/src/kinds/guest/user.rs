@@ -353,6 +353,21 @@ pub(crate) fn members() -> Read {
     Read::list(path, "User.Read.All").about(Topic::AllMembers)
 }
 
+/// How many ids fit into one filter: Graph takes at most 15 clauses.
+/// Source: "Use the $filter query parameter", Graph.
+const IDS: usize = 15;
+
+/// Returns the reads of these users with their whole profile.
+pub(crate) fn followers(ids: &[&str]) -> Vec<Read> {
+    let read = |ids: &[&str]| {
+        let clauses = ids.iter().map(|id| format!("id%20eq%20{}", literal(id)));
+        let filter = clauses.collect::<Vec<_>>().join("%20or%20");
+        let path = format!("/users?$filter={filter}&{}", select());
+        Read::list(path, "User.Read.All").about(Topic::Followers)
+    };
+    ids.chunks(IDS).map(read).collect()
+}
+
 /// Returns the read of these users, by list: whether lists show them yet.
 pub fn listed(ids: &[&str]) -> Read {
     let clauses = ids.iter().map(|id| format!("id%20eq%20{}", literal(id)));

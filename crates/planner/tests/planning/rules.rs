@@ -1,0 +1,221 @@
+//! Dynamic groups, seen through: who comes in and who falls out when a guest changes, or a rule does.
+
+use guestlist_planner::plan::Request;
+use serde_json::{Value, json};
+
+use crate::tenant::{Tenant, guest, member, stamped};
+
+const NOW: &str = "2026-05-02";
+
+fn dynamic(id: &str, name: &str, rule: &str, members: &[&str]) -> Value {
+    json!({ "id": id, "displayName": name, "groupTypes": ["DynamicMembership"], "securityEnabled": true,
+        "membershipRule": rule, "membershipRuleProcessingState": "On", "members": members })
+}
+
+fn tenant() -> Tenant {
+    let ours = |id: &str, mail: &str, department: &str| {
+        let more =
+            json!({ "onPremisesExtensionAttributes": stamped(""), "department": department });
+        guest(id, mail, more)
+    };
+    Tenant {
+        users: vec![
+            member("m1", "grace@fabrikam.example"),
+            ours("g1", "ada@contoso.example", "Sales"),
+            ours("g2", "bob@contoso.example", "Audit"),
+            ours("g3", "eve@litware.example", "Audit"),
+        ],
+        groups: vec![
+            dynamic("s", "sales", r#"user.department -eq "Sales""#, &["g1"]),
+            dynamic(
+                "a",
+                "audit",
+                r#"user.department -eq "Audit""#,
+                &["g2", "g3"],
+            ),
+            dynamic(
+                "p",
+                "plans",
+                r#"user.department -ne "Sales" -and user.sipProxyAddress -eq "x""#,
+                &[],
+            ),
+        ],
+        ..Tenant::default()
+    }
+}
+
+const THREE: &str = "
+guests:
+  - {mail: ada@contoso.example}
+  - {mail: bob@contoso.example}
+  - {mail: eve@litware.example}
+";
+
+fn ruled(rule: &str) -> String {
+    format!("groups: [{{name: audit, adopt: true, membershipRule: '{rule}'}}]")
+}
+
+#[test]
+fn a_change_of_a_guest_says_which_dynamic_groups_it_leads_into_and_out_of() {
+    let guests = "
+guests:
+  - {mail: ada@contoso.example, department: Audit}
+  - {mail: bob@contoso.example, jobTitle: Auditor}
+  - {mail: eve@litware.example}
+  - {mail: new@contoso.example, department: Sales}
+";
+    insta::assert_snapshot!(tenant().planned(guests, "", NOW), @r#"
+    + guest new@contoso.example: invite                       guests/all.yaml:6
+        department  "Sales"
+        mail        "new@contoso.example"
+        stamp       "guestlist owner=sandbox"
+        mail: Microsoft sends the invitation to new@contoso.example
+        comes into dynamic group sales
+    ~ guest ada@contoso.example                               guests/all.yaml:3
+        department  "Sales" → "Audit"
+        comes into dynamic group audit
+        falls out of dynamic group sales
+        may come into or fall out of dynamic group plans: user.sipProxyAddress is not known
+    ~ guest bob@contoso.example                               guests/all.yaml:4
+        jobTitle  nothing → "Auditor"
+
+    1 to create, 2 to change, 0 to delete. 1 unchanged, 0 not ours.
+    About 4 writes, less than a minute.
+
+    warning: guest ada@contoso.example: has no sponsor (guests/all.yaml:3)
+    warning: guest bob@contoso.example: has no sponsor (guests/all.yaml:4)
+    warning: guest eve@litware.example: has no sponsor (guests/all.yaml:5)
+    "#);
+}
+
+#[test]
+fn who_is_dropped_by_an_edit_counts_and_nothing_is_taken_from_the_protected() {
+    let guests = THREE.replace(
+        "ada@contoso.example",
+        "ada@contoso.example, department: Audit",
+    );
+    let policies = "limits: {removals: {count: 0}}";
+    let plan = tenant().plan(&guests, policies, NOW, &Request::default());
+    assert_eq!(plan.limits[0].found, 1);
+    let policies = "scope: {protected: [ada@contoso.example]}";
+    insta::assert_snapshot!(tenant().planned(&guests, policies, NOW), @"
+    Nothing can be done: 1 error. 2 unchanged, 0 not ours.
+
+    error: guest ada@contoso.example: would fall out of dynamic group sales, and is protected (scope.protected): nothing is taken (guests/all.yaml:3)
+    warning: guest ada@contoso.example: has no sponsor (guests/all.yaml:3)
+    warning: guest bob@contoso.example: has no sponsor (guests/all.yaml:4)
+    warning: guest eve@litware.example: has no sponsor (guests/all.yaml:5)
+    ");
+}
+
+#[test]
+fn a_rule_is_changed_once_it_is_seen_whom_it_takes_in_and_drops() {
+    let rule = ruled(r#"user.userType -eq "Guest" -and user.mail -endsWith "@contoso.example""#);
+    insta::assert_snapshot!(tenant().planned(THREE, &rule, NOW), @r#"
+    ~ group audit                                             policies/all.yaml:1
+        membershipRule  "user.department -eq "Audit"" → "user.userType -eq "Guest" -and user.mail -endsWith "@contoso.example""
+        falls out: eve@litware.example
+        comes in: ada@contoso.example
+
+    0 to create, 1 to change, 0 to delete. 3 unchanged, 0 not ours.
+    About 1 write, less than a minute.
+
+    warning: guest ada@contoso.example: has no sponsor (guests/all.yaml:3)
+    warning: guest bob@contoso.example: has no sponsor (guests/all.yaml:4)
+    warning: guest eve@litware.example: has no sponsor (guests/all.yaml:5)
+    "#);
+    let policies = format!("{rule}\nlimits: {{removals: {{count: 0}}}}");
+    let plan = tenant().plan(THREE, &policies, NOW, &Request::default());
+    assert_eq!(plan.limits[0].found, 1);
+    let request = Request {
+        no_removals: true,
+        ..Request::default()
+    };
+    assert!(tenant().plan(THREE, &rule, NOW, &request).steps.is_empty());
+}
+
+#[test]
+fn a_rule_that_means_the_same_or_is_nobodys_business_is_left_alone() {
+    let same = ruled(r#"(user.department  EQ "Audit")"#);
+    insta::assert_snapshot!(tenant().planned(THREE, &same, NOW), @"
+    Nothing to do. 4 unchanged, 0 not ours.
+
+    warning: guest ada@contoso.example: has no sponsor (guests/all.yaml:3)
+    warning: guest bob@contoso.example: has no sponsor (guests/all.yaml:4)
+    warning: guest eve@litware.example: has no sponsor (guests/all.yaml:5)
+    ");
+    let not_adopted = "groups: [{name: audit, membershipRule: user.mail -ne null}]";
+    insta::assert_snapshot!(tenant().planned(THREE, not_adopted, NOW), @"
+    Nothing to do. 3 unchanged, 0 not ours.
+
+    warning: guest ada@contoso.example: has no sponsor (guests/all.yaml:3)
+    warning: guest bob@contoso.example: has no sponsor (guests/all.yaml:4)
+    warning: guest eve@litware.example: has no sponsor (guests/all.yaml:5)
+    info: group audit: exists already and was not made by us: it is used for memberships and otherwise left alone (policies/all.yaml:1)
+      hint: write `adopt: true` to manage it
+    ");
+}
+
+#[test]
+fn a_rule_that_drops_people_or_cannot_be_told_is_an_error() {
+    let refused = |tenant: &Tenant, rule: &str| {
+        let plan = tenant.plan(THREE, &ruled(rule), NOW, &Request::default());
+        assert!(plan.steps.is_empty(), "{rule}");
+        let errors = plan
+            .findings
+            .into_iter()
+            .filter(|finding| finding.severity == guestlist_planner::finding::Severity::Error);
+        errors
+            .map(|finding| finding.text)
+            .collect::<Vec<_>>()
+            .join("\n")
+    };
+    let mut with_grace = tenant();
+    with_grace.groups[1]["members"] = json!(["g2", "g3", "m1"]);
+    insta::assert_snapshot!(refused(&with_grace, r#"user.userType -eq "Guest""#), @"
+    its new membershipRule drops people who are no guests: grace@fabrikam.example
+    ");
+    insta::assert_snapshot!(refused(&tenant(), r#"user.memberOf -any (group.objectId -in ["x"])"#), @"
+    whom its new membershipRule takes in cannot be told of ada@contoso.example, bob@contoso.example, eve@litware.example: user.memberOf is not known
+    ");
+    let mut gone = tenant();
+    gone.groups[1]["members"] = json!(["g2", "d1"]);
+    insta::assert_snapshot!(refused(&gone, "user.mail -ne null"), @"
+    whom its new membershipRule drops cannot be told: d1 could not be read
+    ");
+    let mut powerful = tenant();
+    powerful.roles = vec![("g3", "User Administrator")];
+    let only_contoso = "user.mail -endsWith \"@contoso.example\"";
+    insta::assert_snapshot!(refused(&powerful, only_contoso), @"
+    its new membershipRule drops guests from whom nothing is taken: eve@litware.example
+    ");
+    // Who stays may be anybody.
+    let plan = with_grace.plan(
+        THREE,
+        &ruled("user.mail -ne null"),
+        NOW,
+        &Request::default(),
+    );
+    assert_eq!(plan.steps.len(), 1, "{:?}", plan.findings);
+}
+
+#[test]
+fn a_rule_of_the_tenant_that_is_not_understood_is_said_once() {
+    let mut tenant = tenant();
+    tenant.groups[0]["membershipRule"] = json!("user.ofTheFuture -eq \"x\"");
+    insta::assert_snapshot!(tenant.planned(THREE, "", NOW), @"
+    Nothing to do. 3 unchanged, 0 not ours.
+
+    warning: guest ada@contoso.example: has no sponsor (guests/all.yaml:3)
+    warning: guest bob@contoso.example: has no sponsor (guests/all.yaml:4)
+    warning: guest eve@litware.example: has no sponsor (guests/all.yaml:5)
+    info: group sales: its membershipRule is not understood: who comes in cannot be told
+    ");
+    tenant.groups[0]["membershipRuleProcessingState"] = json!("Paused");
+    let plan = tenant.plan(THREE, "", NOW, &Request::default());
+    assert!(
+        plan.findings
+            .iter()
+            .all(|finding| finding.code != "rule-unread")
+    );
+}
