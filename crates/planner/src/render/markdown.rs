@@ -232,12 +232,9 @@ impl<'a> Page<'a> {
             let told = self.told(group);
             self.line(&format!("- **{name}** {told}"));
         }
-        let steps: Vec<_> = guests
-            .iter()
-            .flat_map(|(_, group)| &group.steps)
-            .copied()
-            .collect();
-        self.details(&steps);
+        let steps = guests.iter().flat_map(|(_, group)| &group.steps);
+        let own = steps.filter(|step| step.loses.is_empty());
+        self.details(&own.copied().collect::<Vec<_>>());
     }
 
     /// Says what happens to one guest, and why.
@@ -256,7 +253,8 @@ impl<'a> Page<'a> {
             if !whys.iter().any(|known| file(known) == file(&why)) {
                 whys.push(why);
             }
-            for note in &step.notes {
+            // What else a group's rule does is said where the group is.
+            for note in step.notes.iter().filter(|_| step.loses.is_empty()) {
                 if !notes.contains(&note) {
                     notes.push(note);
                 }
@@ -273,6 +271,10 @@ impl<'a> Page<'a> {
 
     /// Returns what a step does to its guest: the deed, and what it is done with.
     fn deed(&self, step: &Step) -> (String, Option<String>) {
+        if !step.loses.is_empty() {
+            let group = self.cells.code(&step.address.key);
+            return ("falls out of dynamic group".to_owned(), Some(group));
+        }
         let refs = step.change.object().refs();
         if let Some(other) = refs.iter().find(|it| it.kind != "guest") {
             let verb = match step.change {
@@ -342,15 +344,17 @@ impl<'a> Page<'a> {
                 Change::Delete { .. } => "is **deleted**".to_owned(),
                 _ => format!("changes {}", self.properties(step)),
             };
+            let notes = step.notes.iter().map(|note| self.cells.prose(note));
+            let told: Vec<_> = std::iter::once(deed).chain(notes).collect();
             let why = self.cells.prose(&reason(&step.because));
-            self.line(&format!("- {name} {deed} — {why}"));
+            self.line(&format!("- {name} {} — {why}", told.join("; ")));
         }
         self.details(&group.steps);
     }
 
     /// Puts the steps below a fold, property by property.
     fn details(&mut self, steps: &[&Step]) {
-        if self.cut >= Cut::Details {
+        if self.cut >= Cut::Details || steps.is_empty() {
             return;
         }
         let mut told = String::new();

@@ -219,3 +219,34 @@ fn a_rule_of_the_tenant_that_is_not_understood_is_said_once() {
             .all(|finding| finding.code != "rule-unread")
     );
 }
+
+#[test]
+fn whoever_falls_out_is_among_those_who_lose_access() {
+    let rule = ruled(r#"user.userType -eq "Guest" -and user.mail -endsWith "@contoso.example""#);
+    let plan = tenant().plan(THREE, &rule, NOW, &Request::default());
+    let page = guestlist_planner::render::markdown::plan(&plan, false);
+    let page: Vec<_> = page
+        .lines()
+        .filter(|line| line.starts_with(['*', '-', '#']))
+        .collect();
+    insta::assert_snapshot!(page.join("\n"), @"
+    ### Guest access of Fabrikam
+    **1 loses access, 0 come in, 0 change.**
+    #### Loses access (1)
+    - **`eve@litware.example`** falls out of dynamic group `audit` — `policies/all.yaml:1`
+    #### Groups (1)
+    - `group audit` changes `membershipRule`; falls out: `eve@litware.example`; comes in: `ada@contoso.example` — `policies/all.yaml:1`
+    #### Warnings (3)
+    - `guest ada@contoso.example` has no sponsor — `guests/all.yaml:3`
+    - `guest bob@contoso.example` has no sponsor — `guests/all.yaml:4`
+    - `guest eve@litware.example` has no sponsor — `guests/all.yaml:5`
+    ");
+    let page = guestlist_planner::render::html::plan(&plan);
+    let removals = page
+        .split("<section")
+        .find(|part| part.contains("id=\"removals\""));
+    assert!(
+        removals.unwrap().contains("- dynamic group audit"),
+        "{page}"
+    );
+}

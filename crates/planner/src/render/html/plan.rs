@@ -27,6 +27,9 @@ pub fn plan(plan: &Plan) -> String {
             Some(guest) => guests.entry(guest).or_default().push(step),
             None => groups.entry(&step.address.key).or_default().push(step),
         }
+        for guest in &step.loses {
+            guests.entry(guest).or_default().push(step);
+        }
     }
     let (lose, others): (Vec<_>, Vec<_>) = guests
         .into_iter()
@@ -109,8 +112,8 @@ fn steps(
         let reasons: BTreeSet<_> = steps.iter().map(|step| reason(&step.because)).collect();
         Row::of([
             Cell::text(key),
-            Cell::lines(steps.iter().map(|step| what(step))),
-            Cell::lines(steps.iter().flat_map(|step| details(step))),
+            Cell::lines(steps.iter().map(|step| what(step, key))),
+            Cell::lines(steps.iter().flat_map(|step| details(step, key))),
             Cell::lines(reasons),
         ])
     };
@@ -127,8 +130,16 @@ fn steps(
     page.raw("</section>\n");
 }
 
+/// Returns whether a step is about somebody, or about a group that somebody falls out of.
+fn is_about(step: &Step, key: &str) -> bool {
+    step.address.key == key || step.loses.is_empty()
+}
+
 /// Returns what a step does, to a reader who knows on whom.
-fn what(step: &Step) -> String {
+fn what(step: &Step, key: &str) -> String {
+    if !is_about(step, key) {
+        return format!("- dynamic group {}", step.address.key);
+    }
     let what = match step.change.object() {
         Object::Membership(edge) => format!("membership {}", edge.group),
         Object::Sponsor(edge) => format!("sponsor {}", edge.sponsor),
@@ -137,8 +148,11 @@ fn what(step: &Step) -> String {
     format!("{} {what}", sign(step))
 }
 
-fn details(step: &Step) -> impl Iterator<Item = String> {
+fn details(step: &Step, key: &str) -> Vec<String> {
+    if !is_about(step, key) {
+        return Vec::new();
+    }
     let fields = fields(step).into_iter();
     let fields = fields.map(|(name, change)| format!("{name}: {change}"));
-    fields.chain(step.notes.iter().cloned())
+    fields.chain(step.notes.iter().cloned()).collect()
 }

@@ -23,6 +23,9 @@ impl<'a> Sorts<'a> {
                 Some(guest) => guests.entry(guest).or_default().steps.push(step),
                 None => others.steps.push(step),
             }
+            for guest in &step.loses {
+                guests.entry(guest).or_default().steps.push(step);
+            }
         }
         let all: Vec<_> = guests.into_iter().collect();
         let (losing, rest): (Vec<_>, Vec<_>) = all.into_iter().partition(|(_, it)| it.loses());
