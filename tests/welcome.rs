@@ -1,14 +1,19 @@
 //! Mail that we send ourselves with an invitation: from an allowed mailbox, with the link and without
 //! anybody else learning it, once however often a run is stopped.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
 use guestlist_planner::load::{Config, load};
 use guestlist_planner::yaml::Source;
 use guestlist_sandbox::{Act, Behaviour, Canned, Fault, Sandbox};
+use guestlist_tenant::Stop;
+use guestlist_tenant::transport::{HttpRequest, HttpResponse, Transport, TransportError};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::harness::{REAL, Repository, STAMP, Tenant};
-use crate::inside::{Stops, on_paused_clock, run};
+use crate::inside::{Inside, Stops, on_paused_clock, over, run, run_with};
 
 const DESK: &str = "audit-desk@fabrikam.example";
 const ADA: &str = "ada@contoso.example";
@@ -68,7 +73,9 @@ fn promise_9_a_welcome_carries_the_link_and_nothing_else_does() {
     let plan = repository.path().join("plan.json");
     let plan = plan.to_str().unwrap();
     let planned = tenant.run(&repository, &["plan", "--out", plan]).ends(0);
-    let told = format!("mail: {DESK} sends the welcome to {ADA}, copy to grace@fabrikam.example\n");
+    let told = format!(
+        "mail: {DESK} sends the welcome to {ADA}, copy without the link to grace@fabrikam.example\n"
+    );
     assert!(planned.stdout.contains(&told), "{}", planned.stdout);
     let ran = tenant
         .run(&repository, &["apply", plan, "--yes", "-vv"])
@@ -78,17 +85,20 @@ fn promise_9_a_welcome_carries_the_link_and_nothing_else_does() {
         .ends(0);
 
     let (ours, theirs) = mails(&tenant.sandbox);
-    assert_eq!((ours.len(), theirs), (1, 0));
-    let mail = &ours[0];
+    assert_eq!((ours.len(), theirs), (2, 0));
+    let (mail, copy) = (&ours[0], &ours[1]);
     assert_eq!(
         (&mail["from"], &mail["to"], &mail["cc"], &mail["subject"]),
         (
             &json!(DESK),
             &json!(ADA),
-            &json!("grace@fabrikam.example"),
+            &json!(""),
             &json!("Welcome to Fabrikam")
         )
     );
+    assert_eq!(copy["to"], "grace@fabrikam.example");
+    let without = "<p>Hello Ada *Lovelace*, see you</p>\n<p><a>Come in</a> until 2099-12-31.</p>\n";
+    assert_eq!(copy["content"], without);
     assert_eq!(mail["savedToSentItems"], false);
     let content = mail["content"].as_str().unwrap();
     assert!(content.starts_with("<p>Hello Ada *Lovelace*, see you</p>\n<p><a href=\"https://login.microsoftonline.com/redeem?"), "{content}");
@@ -150,7 +160,7 @@ fn a_refused_mail_is_owed_and_sent_once_it_may_be() {
         planned.stdout
     );
     tenant.applied(&repository);
-    assert_eq!(mails(&tenant.sandbox).0.len(), 1);
+    assert_eq!(mails(&tenant.sandbox).0.len(), 2, "and the copy");
     assert_eq!(
         (mails(&tenant.sandbox).1, stamp(&tenant, ADA)),
         (0, STAMP.to_owned())
@@ -236,9 +246,11 @@ fn a_reminder_comes_from_where_the_invitation_came_from() {
     }));
     let repository = repository(ADA_FROM_DESK);
     repository.write("policies/b.yaml", "lifecycle: {pending: {remind: 14d}}\n");
-    tenant.applied(&repository);
+    let told = tenant.applied(&repository).stdout;
+    let copied = "once more, copy without the link to grace@fabrikam.example";
+    assert!(told.contains(copied), "{told}");
     let (ours, theirs) = mails(&tenant.sandbox);
-    assert_eq!((ours.len(), theirs), (1, 0));
+    assert_eq!((ours.len(), theirs), (2, 0));
     assert!(stamp(&tenant, ADA).starts_with(&format!("{STAMP} reminded=")));
 }
 
@@ -268,12 +280,13 @@ fn a_mailbox_must_be_allowed_and_be_there() {
 }
 
 /// Who gets mail: a new guest, one who was invited and forgotten, one who is reminded, one who consents
-/// again, one with a new address.
-const MAILED: [&str; 5] = [
+/// again, one who does and is only now taken on, one with a new address.
+const MAILED: [&str; 6] = [
     ADA,
     "forgotten@contoso.example",
     "late@contoso.example",
     "consent@contoso.example",
+    "taken@contoso.example",
     "moved@contoso.example",
 ];
 
@@ -282,12 +295,16 @@ fn mailed() -> (Sandbox, Config, Timestamp) {
     let sandbox = Sandbox::empty(now);
     sandbox.set_clock(Some(now));
     add_desk(&sandbox);
-    for mail in ["old@contoso.example", "consent@contoso.example"] {
+    for (mail, stamp) in [
+        ("old@contoso.example", Some(STAMP)),
+        ("consent@contoso.example", Some(STAMP)),
+        ("taken@contoso.example", None),
+    ] {
         sandbox.insert_user(json!({
             "mail": mail, "displayName": mail, "userType": "Guest", "accountEnabled": true,
             "externalUserState": "Accepted",
             "externalUserStateChangeDateTime": "2026-10-01T00:00:00Z",
-            "onPremisesExtensionAttributes": { "extensionAttribute15": STAMP },
+            "onPremisesExtensionAttributes": { "extensionAttribute15": stamp },
         }));
     }
     for (mail, stamp) in [
@@ -302,12 +319,13 @@ fn mailed() -> (Sandbox, Config, Timestamp) {
         }));
     }
     let from = "invitation: {from: audit-desk@fabrikam.example}";
-    let [ada, forgotten, late, consent, moved] = MAILED;
+    let [ada, forgotten, late, consent, taken, moved] = MAILED;
     let guests = [
         format!("mail: {ada}"),
         format!("mail: {forgotten}"),
         format!("mail: {late}"),
         format!("mail: {consent}, redeemedSince: 2026-11-01"),
+        format!("mail: {taken}, redeemedSince: 2026-11-01"),
         format!("mail: {moved}, formerly: old@contoso.example"),
     ];
     let guests: String = guests
@@ -365,4 +383,111 @@ fn promise_5_a_run_that_is_stopped_anywhere_loses_no_welcome_and_repeats_none() 
             }
         }
     });
+}
+
+/// Returns a fault on mails from the desk, once.
+fn on_mail(sandbox: &Sandbox, act: Act) -> Behaviour {
+    let desk = sandbox.find(DESK).unwrap();
+    Behaviour {
+        faults: vec![Fault::on("POST", &format!("/users/{desk}/sendMail"), act)],
+        ..Behaviour::default()
+    }
+}
+
+#[test]
+fn a_run_that_is_asked_to_stop_leaves_no_welcome_in_doubt() {
+    on_paused_clock(async {
+        for request in 1.. {
+            let (sandbox, config, now) = mailed();
+            let asking = Asks {
+                inside: Inside(sandbox.clone()),
+                left: AtomicUsize::new(request),
+                stop: OnceLock::new(),
+            };
+            let asking = Arc::new(asking);
+            let client = over(asking.clone(), &sandbox, 8);
+            asking.stop.set(client.stop().clone()).unwrap();
+            let stopped = run_with(&client, &config, now, &mut Stops(None), || {}).await;
+            let in_doubt = sandbox.state().to_string().contains("welcome=sending");
+            assert!(!in_doubt, "request {request}");
+            let _ = run(&sandbox, &config, now, &mut Stops(None)).await.unwrap();
+            let last = run(&sandbox, &config, now, &mut Stops(None)).await.unwrap();
+            assert!(
+                last.plan.is_empty(),
+                "request {request}: {:#?}",
+                last.plan.steps
+            );
+            let (ours, _) = mails(&sandbox);
+            for guest in MAILED {
+                let sent = ours.iter().filter(|mail| mail["to"] == guest).count();
+                assert_eq!(sent, 1, "request {request}: to {guest}");
+            }
+            if stopped.is_ok_and(|stopped| stopped.is_complete()) {
+                break;
+            }
+        }
+    });
+}
+
+#[test]
+fn a_mail_that_is_put_off_for_long_is_owed() {
+    on_paused_clock(async {
+        let (sandbox, config, now) = mailed();
+        let later = Canned::throttled(90_000);
+        sandbox.behave(on_mail(&sandbox, Act::Answer(later)));
+        run(&sandbox, &config, now, &mut Stops(None)).await.unwrap();
+        assert!(!sandbox.state().to_string().contains("welcome=sending"));
+        sandbox.behave(Behaviour::default());
+        for _ in 0..2 {
+            run(&sandbox, &config, now, &mut Stops(None)).await.unwrap();
+        }
+        assert_eq!(mails(&sandbox).0.len(), MAILED.len());
+    });
+}
+
+#[test]
+fn a_welcome_left_to_microsoft_that_is_refused_is_still_owed() {
+    let tenant = tenant();
+    let owed = format!("{STAMP} welcome=owed");
+    tenant.guest(
+        ADA,
+        json!({
+            "externalUserState": "PendingAcceptance",
+            "onPremisesExtensionAttributes": { "extensionAttribute15": owed },
+        }),
+    );
+    let repository = repository("guests: [{mail: ada@contoso.example}]\n");
+    tenant.sandbox.behave(Behaviour {
+        faults: vec![Fault::on(
+            "POST",
+            "/invitations",
+            Act::Answer(Canned::status(403)),
+        )],
+        ..Behaviour::default()
+    });
+    tenant.run(&repository, &["apply", "--yes"]).ends(4);
+    assert_eq!(stamp(&tenant, ADA), owed);
+    tenant.sandbox.behave(Behaviour::default());
+    tenant.applied(&repository);
+    assert_eq!(
+        (mails(&tenant.sandbox).0.len(), mails(&tenant.sandbox).1),
+        (0, 1)
+    );
+}
+
+/// Asks to stop while the n-th request is under way.
+struct Asks {
+    inside: Inside,
+    left: AtomicUsize,
+    stop: OnceLock<Stop>,
+}
+
+#[async_trait::async_trait]
+impl Transport for Asks {
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, TransportError> {
+        if self.left.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.stop.get().unwrap().ask();
+        }
+        self.inside.send(request).await
+    }
 }

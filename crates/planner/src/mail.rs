@@ -51,7 +51,7 @@ pub struct Welcome {
     #[serde(deserialize_with = "welcome_subject")]
     #[schemars(example = "You are invited to {tenant}")]
     pub subject: String,
-    /// The text, in Markdown. A paragraph in which nothing is left is left out.
+    /// The text, in Markdown. A paragraph that names something empty is left out.
     #[serde(deserialize_with = "welcome_text")]
     #[schemars(example = "Hello {displayName},\n\n[accept the invitation]({redeemLink}).")]
     pub text: String,
@@ -108,6 +108,7 @@ fn welcome_subject<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String,
 
 fn welcome_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let text = template(deserializer, WELCOME, Some(LINK))?;
+    shows_all(&text, &[]).map_err(de::Error::custom)?;
     match html(&text, &[]).contains(HOLE) {
         true => Ok(text),
         false => Err(de::Error::custom(
@@ -121,7 +122,60 @@ fn expiring_subject<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String
 }
 
 fn expiring_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    template(deserializer, EXPIRING, Some("guests"))
+    let text = template(deserializer, EXPIRING, Some("guests"))?;
+    shows_all(&text, &["guests"]).map_err(de::Error::custom)?;
+    Ok(text)
+}
+
+/// Returns what of a template would not be shown as it is meant: markup of HTML is left out of mails,
+/// and names are filled in only where text is. What is in `alone` must be a paragraph of its own.
+fn shows_all(text: &str, alone: &[&str]) -> Result<(), String> {
+    if text.contains(HOLE) {
+        return Err(format!("`{HOLE}` stands for something else"));
+    }
+    let arena = Arena::new();
+    let root = parse_document(&arena, text, &options());
+    let mut single = Vec::new();
+    for node in root.descendants() {
+        let names_some = |text: &str| {
+            names(text).any(|name| WELCOME.contains(&name) || EXPIRING.contains(&name))
+        };
+        match &node.data().value {
+            NodeValue::HtmlBlock(_) | NodeValue::HtmlInline(_) => {
+                return Err("mails take no HTML\nhint: write Markdown".to_owned());
+            }
+            NodeValue::CodeBlock(code) if names_some(&code.literal) => {
+                return Err("nothing is filled in in a block of code".to_owned());
+            }
+            NodeValue::Image(link) if names_some(&link.url) || names_some(&link.title) => {
+                return Err("nothing is filled in in a picture".to_owned());
+            }
+            NodeValue::Link(link) if names_some(&link.url) && link.url != format!("{{{LINK}}}") => {
+                return Err(format!(
+                    "a link leads to a fixed address or to `{{{LINK}}}`"
+                ));
+            }
+            NodeValue::Paragraph => single.extend(only_text(node)),
+            _ => {}
+        }
+    }
+    let mut alone = alone.iter().map(|name| format!("{{{name}}}"));
+    match alone.find(|name| !single.contains(name)) {
+        Some(name) => Err(format!("`{name}` is a paragraph of its own")),
+        None => Ok(()),
+    }
+}
+
+/// Returns the text of a paragraph that is nothing else.
+fn only_text(paragraph: Node<'_>) -> Option<String> {
+    let mut text = String::new();
+    for child in paragraph.children() {
+        match &child.data().value {
+            NodeValue::Text(part) => text += part,
+            _ => return None,
+        }
+    }
+    Some(text.trim().to_owned())
 }
 
 /// Reads a template that names only what is known, and what it must.
@@ -162,7 +216,7 @@ pub struct Mail {
     pub from: String,
     /// Graph's id of the account that has this mailbox.
     pub sender: ObjectId,
-    /// Who gets a copy.
+    /// Who gets a copy, without the redeem link.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cc: Option<String>,
     /// The subject.
@@ -204,19 +258,33 @@ impl Mail {
     /// Returns the body of the request that sends it. The link is a secret: the message is not kept in
     /// *Sent items*. Source: "user: sendMail", Graph v1.0.
     pub fn body(&self, to: &str, link: &str) -> Value {
-        let recipient = |address: &str| json!([{ "emailAddress": { "address": address } }]);
         let link = link
             .replace('&', "&amp;")
             .replace('"', "&quot;")
             .replace('<', "&lt;");
-        let mut message = json!({
+        self.message(&[to], &self.html.replace(HOLE, &link))
+    }
+
+    /// Returns the body of the request that sends a mail without a link to somebody.
+    pub fn to(&self, recipients: &[&str]) -> Value {
+        self.message(recipients, &self.html)
+    }
+
+    /// Returns the body of the request that sends a copy of a welcome: the link is the guest's alone.
+    pub fn copy(&self, to: &str) -> Value {
+        let html = self.html.replace(&format!(" href=\"{HOLE}\""), "");
+        self.message(&[to], &html.replace(HOLE, "…"))
+    }
+
+    fn message(&self, to: &[&str], html: &str) -> Value {
+        let recipients = to
+            .iter()
+            .map(|to| json!({ "emailAddress": { "address": to } }));
+        let message = json!({
             "subject": self.subject,
-            "body": { "contentType": "html", "content": self.html.replace(HOLE, &link) },
-            "toRecipients": recipient(to),
+            "body": { "contentType": "html", "content": html },
+            "toRecipients": recipients.collect::<Vec<_>>(),
         });
-        if let Some(cc) = &self.cc {
-            message["ccRecipients"] = recipient(cc);
-        }
         json!({ "message": message, "saveToSentItems": false })
     }
 }
@@ -235,9 +303,14 @@ fn fill(text: &str, filling: &Filling<'_>) -> String {
                 .find(|(known, _)| *known == name)
                 .map(|(_, value)| &**value),
         });
+        // Nothing that is filled in may stand for the link.
+        let value = value.map(|value| match name {
+            Some(LINK) => value.to_owned(),
+            _ => value.replace(HOLE, ""),
+        });
         match (name, value) {
             (Some(name), Some(value)) => {
-                out += value;
+                out += &value;
                 rest = &after[name.len() + 1..];
             }
             _ => {
@@ -263,17 +336,16 @@ fn visible(text: &str) -> String {
 /// Turns a template into HTML. It is understood as Markdown first and filled in after that, so that
 /// no name or message can become a link or markup.
 fn html(markdown: &str, filling: &Filling<'_>) -> String {
-    let mut options = Options::default();
-    options.extension.table = true;
+    let options = options();
     let arena = Arena::new();
     let root = parse_document(&arena, markdown, &options);
-    for node in root.descendants().collect::<Vec<_>>() {
-        fill_node(&arena, node, filling);
-    }
     for paragraph in root.descendants().collect::<Vec<_>>() {
-        if is_empty_paragraph(paragraph) {
+        if lacks_something(paragraph, filling) {
             paragraph.detach();
         }
+    }
+    for node in root.descendants().collect::<Vec<_>>() {
+        fill_node(&arena, node, filling);
     }
     let mut out = String::new();
     // A string takes everything in.
@@ -307,14 +379,32 @@ fn fill_node<'a>(arena: &'a Arena<'a>, node: Node<'a>, filling: &Filling<'_>) {
     }
 }
 
-fn is_empty_paragraph(node: Node<'_>) -> bool {
-    let is_paragraph = matches!(node.data().value, NodeValue::Paragraph);
-    let is_blank = |child: Node<'_>| match &child.data().value {
-        NodeValue::Text(text) => text.trim().is_empty(),
-        NodeValue::SoftBreak | NodeValue::LineBreak => true,
-        _ => false,
+fn options() -> Options<'static> {
+    let mut options = Options::default();
+    options.extension.table = true;
+    options
+}
+
+/// Returns whether a paragraph names something that is empty here; one with the link is never left out.
+fn lacks_something(paragraph: Node<'_>, filling: &Filling<'_>) -> bool {
+    let empty = |name: &str| {
+        filling
+            .iter()
+            .any(|(known, value)| *known == name && value.trim().is_empty())
     };
-    is_paragraph && node.children().all(is_blank)
+    let (mut lacks, mut has_link) = (false, false);
+    for node in paragraph.descendants() {
+        match &node.data().value {
+            NodeValue::Text(text) => {
+                lacks |= names(text).any(empty);
+                has_link |= names(text).any(|name| name == LINK);
+            }
+            NodeValue::Code(code) => lacks |= names(&code.literal).any(empty),
+            NodeValue::Link(link) => has_link |= names(&link.url).any(|name| name == LINK),
+            _ => {}
+        }
+    }
+    matches!(paragraph.data().value, NodeValue::Paragraph) && lacks && !has_link
 }
 
 #[cfg(test)]
@@ -341,15 +431,38 @@ mod tests {
             ("message", Cow::from("")),
             ("tenant", Cow::from("Fab\nrikam")),
         ];
-        let text = "Hello **{displayName}**,\n\n{message}\n\n[Accept]({redeemLink}) or {unknown}: <script>x</script>\n";
+        let text =
+            "Hello **{displayName}**,\n\n{message}\n\n[Accept]({redeemLink}) or {unknown}: x\n";
         let body = welcome(text, &filling);
         assert_eq!(body["message"]["subject"], "To Fab rikam");
         insta::assert_snapshot!(body["message"]["body"]["content"].as_str().unwrap(), @r#"
         <p>Hello <strong>[x](https://evil.example) &lt;b&gt; {redeemLink} &amp;<br />
         Bcc: x</strong>,</p>
-        <p><a href="https://login.example/redeem?a=1&amp;b=&quot;2">Accept</a> or {unknown}: <!-- raw HTML omitted -->x<!-- raw HTML omitted --></p>
+        <p><a href="https://login.example/redeem?a=1&amp;b=&quot;2">Accept</a> or {unknown}: x</p>
         "#);
         assert_eq!(body["saveToSentItems"], false);
+    }
+
+    #[test]
+    fn nothing_that_is_filled_in_stands_for_the_link() {
+        let filling = [("displayName", Cow::from("guestlist-redeem-link"))];
+        let body = welcome("Hello {displayName}.\n\n[x]({redeemLink})", &filling);
+        let content = body["message"]["body"]["content"].as_str().unwrap();
+        assert!(content.starts_with("<p>Hello .</p>"), "{content}");
+    }
+
+    #[test]
+    fn a_paragraph_that_names_something_empty_is_left_out_but_never_the_link() {
+        let filling = [
+            ("expires", Cow::from("")),
+            ("tenant", Cow::from("Fabrikam")),
+        ];
+        let text = "To {tenant}.\n\nUntil {expires}.\n\n[Come]({redeemLink}) until {expires}.";
+        let body = welcome(text, &filling);
+        insta::assert_snapshot!(body["message"]["body"]["content"].as_str().unwrap(), @r#"
+        <p>To Fabrikam.</p>
+        <p><a href="https://login.example/redeem?a=1&amp;b=&quot;2">Come</a> until .</p>
+        "#);
     }
 
     #[test]
@@ -374,8 +487,21 @@ mod tests {
             "Welcome!",
             "{redeemLink} {password}",
             "<a href='{redeemLink}'>x</a>",
+            "{redeemLink}\n\n<div>\n{message}\n</div>",
+            "{redeemLink} <b>x</b>",
+            "{redeemLink}\n\n    {message}",
+            "![x]({redeemLink}) {redeemLink}",
+            "{redeemLink} [site]({displayName})",
+            "{redeemLink} [site](https://help.example/{redeemLink})",
+            "{redeemLink} guestlist-redeem-link",
         ] {
             assert!(read(wrong).is_err(), "{wrong}");
+        }
+        let notice =
+            |text: &str| serde_json::from_value::<Mails>(json!({ "expiring": { "text": text } }));
+        assert!(notice("Soon:\n\n{guests}\n\nBye {tenant}").is_ok());
+        for wrong in ["Soon: {guests}", "    {guests}", "<div>\n{guests}\n</div>"] {
+            assert!(notice(wrong).is_err(), "{wrong}");
         }
         let secret = json!({ "welcome": { "subject": "{redeemLink}" } });
         assert!(

@@ -73,6 +73,7 @@ pub async fn apply(
         coming: BTreeMap::new(),
         ends: BTreeMap::new(),
         halted: BTreeSet::new(),
+        unlogged: false,
         unsynced: false,
         invited: false,
         trying: false,
@@ -117,6 +118,8 @@ struct Run<'a> {
     halted: BTreeSet<String>,
     /// Whether the journal has lines that are not safe on disk.
     unsynced: bool,
+    /// Whether the journal could not be written.
+    unlogged: bool,
     /// Whether Graph accepted an invitation in this run.
     invited: bool,
     /// Whether an invitation is under way.
@@ -175,8 +178,47 @@ impl Run<'_> {
         }
         self.sync();
         for chain in lanes.rest() {
-            let outcome = self.interrupted(&chain);
+            let outcome = match self.loose_end(&chain) {
+                Some((request, then)) => self.tie(&chain, request, then).await,
+                None => self.interrupted(&chain),
+            };
             self.end(chain.place, outcome);
+        }
+    }
+
+    /// Returns what a run that stops still sends for a step, and how the step then ends: that a mail was
+    /// refused, is not sent, or went out. Without it nobody could know whether it did.
+    fn loose_end(&self, chain: &Chain) -> Option<(Request, Outcome)> {
+        if let Some(undo) = &chain.undo {
+            return Some(undo.clone());
+        }
+        let requests = self.requests(chain.place);
+        let undo = |place: usize| requests.get(place)?.undo.as_deref();
+        if let Some(undo) = undo(chain.next) {
+            return Some((undo.clone(), self.interrupted(chain)));
+        }
+        undo(chain.next.checked_sub(1)?)?;
+        let outcome = match requests.len() - chain.next {
+            1 => Outcome::Done,
+            _ => self.interrupted(chain),
+        };
+        Some((requests.get(chain.next)?.clone(), outcome))
+    }
+
+    async fn tie(&mut self, chain: &Chain, request: Request, then: Outcome) -> Outcome {
+        let unit = Unit::new(&lane(&self.steps[chain.place]), chain, request.clone());
+        self.log(self.entries(&unit, None));
+        self.sync();
+        // What no line tells of is not sent.
+        if self.unlogged {
+            return then;
+        }
+        let sent = self.client.unstoppable().write(vec![request]).await;
+        let result = sent.into_iter().next();
+        self.log(self.entries(&unit, result.as_ref()));
+        match result {
+            Some(Err(error)) => not_taken_back(then, &error),
+            _ => then,
         }
     }
 
@@ -387,7 +429,7 @@ impl Run<'_> {
         for chain in chains {
             let step = &self.steps[chain.place];
             if let Some((_, outcome)) = chain.undo.take() {
-                over.push((chain.place, outcome));
+                over.push((chain.place, not_taken_back(outcome, error)));
             } else if matches!(error, Error::Stopped { .. }) {
                 over.push((chain.place, self.interrupted(chain)));
             } else if unit.places.len() > 1 && error.is_about_content() {
@@ -462,6 +504,7 @@ impl Run<'_> {
 
     fn logged(&mut self, result: std::io::Result<()>) {
         if let Err(error) = result {
+            self.unlogged = true;
             self.stopped = Some(format!("the journal could not be written: {error}"));
         }
     }
@@ -489,6 +532,21 @@ async fn sent(client: Client, batch: Vec<Unit>) -> Answered {
     let results = client.write(batch.iter().map(Unit::request).collect());
     let results = results.await;
     (batch, results)
+}
+
+/// Adds to how a step ended that its mark stands as if the mail were on its way.
+fn not_taken_back(outcome: Outcome, error: &Error) -> Outcome {
+    let still = format!("the guest stays marked as if the mail were being sent: {error}");
+    match outcome {
+        Outcome::Failed { message, hint } => Outcome::Failed {
+            message: format!("{message}; and {still}"),
+            hint,
+        },
+        _ => Outcome::Failed {
+            message: still,
+            hint: None,
+        },
+    }
 }
 
 /// Returns whether nothing more may be done to the guest if this step is not: sign-in is blocked

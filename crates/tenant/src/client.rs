@@ -134,6 +134,14 @@ impl Client {
         Ok(self.tokens.claims())
     }
 
+    /// Returns a client that goes on when this one is asked to stop, for what must not be left half done.
+    pub(crate) fn unstoppable(&self) -> Self {
+        Self {
+            stop: Stop::default(),
+            ..self.clone()
+        }
+    }
+
     /// Returns what asks this client to stop.
     pub fn stop(&self) -> &Stop {
         &self.stop

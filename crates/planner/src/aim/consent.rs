@@ -4,8 +4,9 @@
 use super::declared::{is_ours, wanted};
 use super::guard::Kept;
 use super::next::{Next, What};
+use super::welcome::copied;
 use super::{Aim, Present, World};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::address::Address;
 use crate::diff::Gone;
@@ -210,7 +211,7 @@ impl Aim {
         }
         let rule = world.policy.lifecycle.pending.remind;
         let reminds =
-            rule.is_some() && stamp.mark(Mark::Reminded).is_none() && declared.invitation.send;
+            rule.is_some() && !was_reminded(&stamp, sent, world.now) && declared.invitation.send;
         let due = days_after(sent, rule.unwrap_or(PENDING_WARN), world.zone());
         if due > world.now {
             if reminds && kept.is_none() {
@@ -236,12 +237,13 @@ impl Aim {
         let before = user.object(&declared.key, world.stamp());
         let stamp = stamp.without(Mark::Welcome).marked_now(Mark::Reminded);
         let mut after = wanted(declared, stamp, None).over(&before);
+        let cc = copied(&invitation);
         let text = match &invitation.mail {
             Some(ours) => format!(
-                "mail: {} sends the invitation to {mail} once more",
+                "mail: {} sends the invitation to {mail} once more{cc}",
                 ours.from
             ),
-            None => format!("mail: the invitation is sent to {mail} once more"),
+            None => format!("mail: the invitation is sent to {mail} once more{cc}"),
         };
         self.note(&address, text);
         after.invitation = Some(invitation);
@@ -279,9 +281,21 @@ pub(super) fn given_up(world: World<'_>, user: &User, stamp: &Stamp) -> Option<T
     let Some(remind) = rules.remind else {
         return Some(waited);
     };
+    if !was_reminded(stamp, sent, world.now) {
+        return None;
+    }
     let grace = Days(delete.0.saturating_sub(remind.0));
     let reminded = stamp.instant(Mark::Reminded, world.now)?;
     Some(waited.max(days_after(reminded, grace, world.zone())))
+}
+
+/// Returns whether the guest was reminded of the invitation that waits, and not of an earlier one. The mark
+/// is set when the run begins, and the reminder itself may count as the invitation; a run takes hours.
+fn was_reminded(stamp: &Stamp, sent: Timestamp, now: Timestamp) -> bool {
+    let marked = stamp.instant(Mark::Reminded, now);
+    // A mark that cannot be read must not lead to a mail every day.
+    stamp.mark(Mark::Reminded).is_some()
+        && marked.is_none_or(|marked| marked + SignedDuration::from_hours(24) >= sent)
 }
 
 /// Returns when the invitation that waits was sent.

@@ -52,8 +52,7 @@ impl Aim {
     /// Notes whether a mail goes out, and to whom.
     pub(super) fn mail(&mut self, declared: &Declared, invitation: &Invitation, to: &str) {
         let address = Address::guest(&declared.key);
-        let cc = invitation.cc.iter().map(|cc| format!(", copy to {cc}"));
-        let cc: String = cc.collect();
+        let cc = copied(invitation);
         let text = match &invitation.mail {
             _ if !invitation.send => "mail: none is sent".to_owned(),
             // The subject may hold names, and notes are shown where names are not.
@@ -131,6 +130,17 @@ impl Aim {
             .hint(&hint)
             .at(&declared.origin);
     }
+}
+
+/// Says who gets a copy of the mail to a guest.
+pub(super) fn copied(invitation: &Invitation) -> String {
+    let link = if invitation.is_ours() {
+        " without the link"
+    } else {
+        ""
+    };
+    let cc = invitation.cc.iter();
+    cc.map(|cc| format!(", copy{link} to {cc}")).collect()
 }
 
 /// Returns the stamp with what is known of the welcome. Who has redeemed needs none. An account without a

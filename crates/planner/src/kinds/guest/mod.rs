@@ -231,8 +231,19 @@ impl Guest {
         }
     }
 
+    /// Returns the guest with its stamp; one who is only now taken on has the one that comes with that. What
+    /// is still to be done is not marked.
+    fn stamped_as(&self, after: &Self) -> Self {
+        let coming = || Some(after.stamp.clone()?.without(Mark::Reset));
+        Self {
+            stamp: self.stamp.clone().or_else(coming),
+            ..self.clone()
+        }
+    }
+
     /// Returns the requests that send our own mail, once its link is known: marked before, so that a run
-    /// that is killed never leads to a second one, and taken back where the mail is refused.
+    /// that is killed never leads to a second one, and taken back where the mail is refused. A copy goes
+    /// after all that, and without the link.
     fn delivery(&self, cx: &Cx<'_>) -> Vec<Request> {
         let (Some(mail), Some(link)) = (self.mail(), cx.links.get(&self.address())) else {
             return Vec::new();
@@ -244,10 +255,15 @@ impl Guest {
             mail.body(to, link),
         );
         let send = send.undone_by(owed.patch(Some(&sending), cx));
+        let copy = mail.cc.as_ref().map(|cc| {
+            let path = format!("/users/{}/sendMail", mail.sender);
+            Request::post(path, mail.copy(cc))
+        });
         let steps = [
             sending.patch(Some(&owed), cx),
             Some(send),
             self.patch(Some(&sending), cx),
+            copy,
         ];
         steps.into_iter().flatten().collect()
     }
@@ -297,7 +313,7 @@ impl Guest {
             Action::ResetRedemption => {
                 // Graph mails with the reset; we do after it, which must not be forgotten in between.
                 let announced = match after.mail() {
-                    Some(_) => before.marked(OWED),
+                    Some(_) => before.stamped_as(after).marked(OWED),
                     None => before.clone(),
                 };
                 announced
@@ -320,12 +336,13 @@ impl Guest {
                 .collect(),
             // Since it was owed, the files leave it to Microsoft.
             Action::Welcome => {
-                let sending = after.marked(SENDING);
-                let (begin, end) = (
-                    sending.patch(Some(&after.marked(OWED)), cx),
+                let (owed, sending) = (after.marked(OWED), after.marked(SENDING));
+                let asking = after.asking(id, send);
+                let steps = [
+                    sending.patch(Some(&owed), cx),
+                    Some(asking.undone_by(owed.patch(Some(&sending), cx))),
                     after.patch(Some(&sending), cx),
-                );
-                let steps = [begin, Some(after.asking(id, send)), end];
+                ];
                 steps.into_iter().flatten().collect()
             }
         }
