@@ -14,7 +14,7 @@ use crate::args::{self, ApplyArgs, Common, Format};
 use crate::connection::ready;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::journal::FileJournal;
+use crate::journal::{FileJournal, Run};
 use crate::output::{self, print, tell, warn};
 use crate::progress::Progress;
 use crate::{interrupt, journal, keep, planning, showing};
@@ -57,7 +57,7 @@ pub(crate) async fn apply(
         return Ok(Exit::Error);
     }
     let settle = Duration::from_secs(args.settle);
-    let mut journal = FileJournal::begin(&common.dir, &plan)?;
+    let mut journal = FileJournal::begin(&common.dir, &plan, Run::Apply)?;
     let options = Options {
         stamp: config.policy.tenant.stamp.as_str().to_owned(),
         // The grace of whom this disables counts from now, not from when the reading began.

@@ -34,8 +34,22 @@ struct Head {
     version: String,
     tenant: String,
     commit: Option<String>,
-    /// The digest of the plan.
-    plan: String,
+    /// What ran.
+    #[serde(default)]
+    command: Run,
+    /// The digest of the plan that was executed, if one was.
+    plan: Option<String>,
+}
+
+/// What writes a journal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Run {
+    /// `apply`.
+    #[default]
+    Apply,
+    /// `notify`.
+    Notify,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -46,7 +60,7 @@ enum HeadPhase {
 
 impl FileJournal {
     /// Begins the journal of a run.
-    pub(crate) fn begin(root: &Path, plan: &Plan) -> Result<Self, Failure> {
+    pub(crate) fn begin(root: &Path, plan: &Plan, command: Run) -> Result<Self, Failure> {
         let folder = keep::folder(root)?.join("journal");
         keep::make(&folder)?;
         let at = Timestamp::now();
@@ -59,7 +73,8 @@ impl FileJournal {
             version: plan.version.clone(),
             tenant: plan.tenant.clone(),
             commit: plan.commit.clone(),
-            plan: plan.digest.clone(),
+            command,
+            plan: (command == Run::Apply).then(|| plan.digest.clone()),
         };
         let written = journal.lines(&[head]).and_then(|()| journal.sync());
         written.map_err(Failure::file(&journal.path))?;
@@ -199,11 +214,14 @@ pub(crate) fn read(text: &str) -> Option<String> {
 
 fn told(head: &Head, writes: impl Iterator<Item = Entry>, unreadable: usize) -> String {
     let mut out = format!(
-        "Run of {} on tenant {}, guestlist {}\n  plan {}\n  commit {}\n\n",
+        "Run of {} on tenant {}, guestlist {}\n  {}\n  commit {}\n\n",
         head.at.strftime("%Y-%m-%d %H:%M:%S UTC"),
         printable(&head.tenant),
         printable(&head.version),
-        printable(&head.plan),
+        match &head.plan {
+            Some(plan) => format!("plan {}", printable(plan)),
+            None => "notices to sponsors".to_owned(),
+        },
         printable(head.commit.as_deref().unwrap_or("unknown")),
     );
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();

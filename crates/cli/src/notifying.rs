@@ -15,8 +15,8 @@ use crate::args::Common;
 use crate::connection::{Connection, ready};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::journal::FileJournal;
-use crate::output::{print, tell};
+use crate::journal::{FileJournal, Run};
+use crate::output::{print, tell, warn};
 use crate::{interrupt, keep, planning};
 
 /// `notify`.
@@ -25,7 +25,7 @@ pub(crate) struct NotifyArgs {
     /// How far ahead to look.
     #[arg(long, value_name = "DAYS", default_value = "30d")]
     within: Days,
-    /// Send the mails. Without it they are only shown.
+    /// Send the mails. Without it, who would be told of whom is only listed.
     #[arg(long)]
     send: bool,
 }
@@ -39,6 +39,7 @@ pub(crate) async fn run(
     let sender = sender(&config, &connection).await?;
     let _lock = args.send.then(|| keep::lock(&common.dir)).transpose()?;
     let snapshot = guestlist_tenant::observe(&connection.client, &config, now).await?;
+    crate::connection::right_tenant(&config, &snapshot)?;
     let found = notices(&config, &snapshot, &sender, now, args.within);
     print(&notice::text(&found, &config.policy.tenant.time_zone))?;
     if found.notices.is_empty() {
@@ -49,7 +50,7 @@ pub(crate) async fn run(
         return Ok(Exit::Done);
     }
     let (plan, _) = planning::make(common, &config, &snapshot, now, now, &Request::default())?;
-    let journal = FileJournal::begin(&common.dir, &plan)?;
+    let journal = FileJournal::begin(&common.dir, &plan, Run::Notify)?;
     send(&config, &connection, &found, journal).await
 }
 
@@ -61,20 +62,30 @@ async fn send(
 ) -> Result<Exit, Failure> {
     interrupt::listen(connection.client.stop().clone());
     let attribute = config.policy.tenant.stamp.as_str();
-    let mut sent = 0;
+    let (mut sent, mut failed) = (0, 0);
     let result = notify(
         &connection.client,
         &found.notices,
         attribute,
         &mut journal,
-        &mut |notice| {
-            sent += 1;
-            tell(&format!("sent to {}", printable(&notice.to)));
+        &mut |notice, result| {
+            let to = printable(&notice.to.join(", "));
+            match result {
+                Ok(()) => {
+                    sent += 1;
+                    tell(&format!("sent to {to}"));
+                }
+                Err(error) => {
+                    failed += 1;
+                    warn(&format!("not sent to {to}: {error}"));
+                }
+            }
         },
     )
     .await;
     print(&format!("{sent} of {} mails sent.\n", found.notices.len()))?;
     match result {
+        Ok(()) if failed > 0 => Ok(Exit::Partly),
         Ok(()) => Ok(Exit::Done),
         Err(error) if sent == 0 => Err(error.into()),
         Err(error) => {

@@ -29,6 +29,27 @@ pub struct Coming {
     pub origin: Origin,
 }
 
+/// Returns when a guest whose time is over loses something first; none if nothing is ever taken.
+pub(crate) fn first_loss(end: Timestamp, policy: &Policy) -> Option<Timestamp> {
+    let rungs = rungs(end, policy);
+    rungs.into_iter().filter_map(|(at, _)| at).min()
+}
+
+/// Returns the rungs of the ladder for a guest whose time is over, and what each does.
+fn rungs(end: Timestamp, policy: &Policy) -> [(Option<Timestamp>, &'static str); 3] {
+    let ladder = policy.lifecycle.expired;
+    let zone = &policy.tenant.time_zone;
+    let after = |base, days: Option<Days>| days.map(|days| days_after(base, days, zone));
+    let disabled = after(end, ladder.disable);
+    // The grace counts from the day on which sign-in is blocked.
+    let base = disabled.unwrap_or(end);
+    [
+        (disabled, "is disabled"),
+        (after(base, ladder.strip), "loses what is managed"),
+        (after(base, ladder.delete), "is deleted"),
+    ]
+}
+
 /// Returns what will happen to a declared guest after `now`, the first thing first.
 pub fn forecast(declared: &Declared, policy: &Policy, now: Timestamp) -> Vec<Coming> {
     let zone = &policy.tenant.time_zone;
@@ -51,19 +72,8 @@ pub fn forecast(declared: &Declared, policy: &Policy, now: Timestamp) -> Vec<Com
     }
     // Once it is over, the grace counts from what was done, which the files do not know.
     if let Some(end) = end.filter(|end| *end > now) {
-        let ladder = policy.lifecycle.expired;
-        let after = |base, days: Option<Days>| days.map(|days| days_after(base, days, zone));
-        let disabled = after(end, ladder.disable);
-        // The grace counts from the day on which sign-in is blocked.
-        let base = disabled.unwrap_or(end);
-        let rungs = [
-            (Some(end), "expires"),
-            (disabled, "is disabled"),
-            (after(base, ladder.strip), "loses what is managed"),
-            (after(base, ladder.delete), "is deleted"),
-        ];
         let mut days: BTreeMap<Timestamp, Vec<&str>> = BTreeMap::new();
-        for (at, text) in rungs {
+        for (at, text) in std::iter::once((Some(end), "expires")).chain(rungs(end, policy)) {
             if let Some(at) = at {
                 days.entry(at).or_default().push(text);
             }

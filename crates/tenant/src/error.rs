@@ -217,6 +217,14 @@ impl Error {
         })
     }
 
+    /// Returns whether this is about one mail and says nothing of others: its recipients, or a guest whom
+    /// somebody else changed.
+    pub(crate) fn is_about_one_mail(&self) -> bool {
+        let refused = self.refusal();
+        matches!(self, Self::Changed(_))
+            || refused.is_some_and(|refusal| refusal.status == 400 && !refusal.lost)
+    }
+
     /// Returns whether this means "not yet", if it is about an object that this run created.
     pub fn is_not_yet(&self) -> bool {
         self.refusal().is_some_and(|refusal| match refusal.status {

@@ -1,7 +1,7 @@
 //! Sends notices to sponsors: marks the guests before, so that nobody is told twice of one day, takes the
 //! mark back where the mail is refused, and says after it that it went out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use guestlist_planner::kinds::guest::user::{self, User};
 use guestlist_planner::notice::{Ending, Notice};
@@ -15,71 +15,94 @@ use crate::error::Error;
 /// Why a line of the journal is there.
 const BECAUSE: &str = "access is about to end";
 
-/// Sends notices one after the other; `progress` hears of each that went out. The first that cannot be
-/// sent ends the run: what stopped one would stop the others.
+/// Sends notices one after the other; `progress` hears of each, whether it went out or why not. What is
+/// wrong with one does not keep back the others; anything else ends the run. Somebody who asks to stop is
+/// heard between two notices, so that none is left half told.
 pub async fn notify(
     client: &Client,
     notices: &[Notice],
     attribute: &str,
     journal: &mut dyn Journal,
-    progress: &mut dyn FnMut(&Notice),
+    progress: &mut dyn FnMut(&Notice, Result<(), &Error>),
 ) -> Result<(), Error> {
-    let told = BTreeSet::new();
     let mut run = Run {
-        client,
+        client: client.unstoppable(),
         attribute,
         journal,
-        told,
     };
     for notice in notices {
-        run.tell(notice).await?;
-        progress(notice);
+        if client.stop().is_asked() {
+            let call = format!("mail to {}", notice.to.join(", "));
+            return Err(Error::Stopped { call });
+        }
+        match run.tell(notice).await {
+            Ok(()) => {
+                progress(notice, Ok(()));
+                run.done(notice).await?;
+            }
+            Err(error) if error.is_about_one_mail() => progress(notice, Err(&error)),
+            Err(error) => return Err(error),
+        }
     }
     Ok(())
 }
 
 struct Run<'a> {
-    client: &'a Client,
+    client: Client,
     attribute: &'a str,
     journal: &'a mut dyn Journal,
-    /// The accounts that this run marked: several sponsors may be told of one guest.
-    told: BTreeSet<String>,
 }
 
 impl Run<'_> {
+    /// Marks the guests as being told of, and sends the mail.
     async fn tell(&mut self, notice: &Notice) -> Result<(), Error> {
-        let new = notice.about.iter().filter(|it| !self.told.contains(&it.id));
-        let new: Vec<_> = new.collect();
-        self.are_the_same(&new).await?;
-        if let Err(error) = self.mark(&new, Ending::announced).await {
-            return self.take_back(&new, error).await;
+        let seen = self.stamps(notice).await?;
+        let is_same = |it: &&Ending| matches!(seen.get(&it.id), Some(Reading::Stamp(now)) if *now == it.stamp);
+        if let Some(ending) = notice.about.iter().find(|it| !is_same(it)) {
+            return Err(Error::Changed(ending.guest.clone()));
         }
+        let announced = notice.about.iter().map(|it| (it, it.announced()));
+        if let Err(error) = self.mark(announced).await {
+            return self.take_back(notice, error).await;
+        }
+        let recipients: Vec<_> = notice.to.iter().map(String::as_str).collect();
         let path = format!("/users/{}/sendMail", notice.mail.sender);
-        let send = Request::post(path, notice.mail.body(&notice.to, ""));
-        match self
-            .send(vec![(format!("sponsor {}", notice.to), send)])
-            .await
-        {
-            Ok(()) => self.mark(&new, Ending::done).await?,
+        let send = Request::post(path, notice.mail.to(&recipients));
+        let about = format!("sponsor {}", notice.to.join(", "));
+        match self.send(vec![(about, send)]).await {
             // It may have gone out: the mark says so, and nobody writes again.
-            Err(error) if error.is_lost() => return Err(error),
-            Err(error) => return self.take_back(&new, error.needing("Mail.Send")).await,
+            Err(error) if error.is_lost() => Err(error),
+            Err(error) => self.take_back(notice, error.needing("Mail.Send")).await,
+            sent => sent,
         }
-        self.told.extend(new.into_iter().map(|it| it.id.clone()));
-        Ok(())
     }
 
-    async fn take_back(&mut self, marked: &[&Ending], error: Error) -> Result<(), Error> {
-        let before = |it: &Ending| it.stamp.clone();
-        if let Err(other) = self.mark(marked, before).await {
+    async fn take_back(&mut self, notice: &Notice, error: Error) -> Result<(), Error> {
+        let before = notice.about.iter().map(|it| (it, it.stamp.clone()));
+        if let Err(other) = self.mark(before).await {
             tracing::warn!(error = %other, "guests stay marked as being told of");
         }
         Err(error)
     }
 
-    /// Makes sure that nobody wrote to the stamps since they were read.
-    async fn are_the_same(&self, endings: &[&Ending]) -> Result<(), Error> {
-        let reads = endings.iter().map(|it| user::again(&it.id)).collect();
+    /// Says of the guests who are marked as being told of that they were. Whatever else was marked while
+    /// the mail was on its way stays.
+    async fn done(&mut self, notice: &Notice) -> Result<(), Error> {
+        let mut seen = self.stamps(notice).await?;
+        let told = notice
+            .about
+            .iter()
+            .filter_map(|it| match seen.remove(&it.id) {
+                Some(Reading::Stamp(now)) => Some((it, it.done(now)?)),
+                _ => None,
+            });
+        let told: Vec<_> = told.collect();
+        self.mark(told.into_iter()).await
+    }
+
+    /// Reads the stamps as they are now.
+    async fn stamps(&self, notice: &Notice) -> Result<BTreeMap<String, Reading>, Error> {
+        let reads = notice.about.iter().map(|it| user::again(&it.id)).collect();
         let mut seen = BTreeMap::new();
         for (read, answer) in self.client.read(reads).await? {
             let Answer::Items(items) = answer else {
@@ -90,35 +113,33 @@ impl Run<'_> {
                 seen.insert(user.id.clone(), user.stamp(self.attribute));
             }
         }
-        let changed = |it: &&&Ending| !matches!(seen.get(&it.id), Some(Reading::Stamp(stamp)) if *stamp == it.stamp);
-        match endings.iter().find(changed) {
-            Some(ending) => Err(Error::Changed(ending.guest.clone())),
-            None => Ok(()),
-        }
+        Ok(seen)
     }
 
-    async fn mark(
+    async fn mark<'e>(
         &mut self,
-        endings: &[&Ending],
-        stamp: fn(&Ending) -> Stamp,
+        stamps: impl Iterator<Item = (&'e Ending, Stamp)>,
     ) -> Result<(), Error> {
-        let write = |it: &&Ending| {
-            let request = it.write(self.attribute, &stamp(it));
+        let write = |(it, stamp): (&Ending, Stamp)| {
+            let request = it.write(self.attribute, &stamp);
             (format!("guest {}", it.guest), request)
         };
-        self.send(endings.iter().map(write).collect()).await
+        let requests: Vec<_> = stamps.map(write).collect();
+        match requests.is_empty() {
+            true => Ok(()),
+            false => self.send(requests).await,
+        }
     }
 
     /// Sends requests, with a line in the journal before and after each. Returns the first failure.
     async fn send(&mut self, requests: Vec<(String, Request)>) -> Result<(), Error> {
-        let intents = requests.iter();
-        let intents = intents.map(|(address, request)| Entry::about(address, BECAUSE, request));
-        let intents: Vec<_> = intents.collect();
-        self.log(&intents)?;
-        let requests = requests.into_iter().map(|(_, request)| request);
-        let results = self.client.write(requests.collect()).await;
-        let outcomes = intents.into_iter().zip(&results);
-        let outcomes = outcomes.map(|(intent, result)| intent.outcome(result));
+        let entry =
+            |(address, request): &(String, Request)| Entry::about(address, BECAUSE, request);
+        self.log(&requests.iter().map(entry).collect::<Vec<_>>())?;
+        let bodies = requests.iter().map(|(_, request)| request.clone());
+        let results = self.client.write(bodies.collect()).await;
+        let outcomes = requests.iter().zip(&results);
+        let outcomes = outcomes.map(|(sent, result)| entry(sent).outcome(result));
         self.log(&outcomes.collect::<Vec<_>>())?;
         results.into_iter().try_for_each(|result| result.map(drop))
     }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::Aim;
+use super::guard::Kept;
 use crate::forecast::{Coming, forecast};
 use crate::load::{Config, Origin};
 use crate::offboard::Rung;
@@ -69,6 +70,12 @@ impl Aim {
     /// Returns why nothing is ever taken from a guest, if so.
     pub(crate) fn kept(&self, key: &str) -> Option<String> {
         Some(self.fates.get(key)?.kept.as_ref()?.text())
+    }
+
+    /// Returns whether it cannot be told if something may be taken from a guest.
+    pub(crate) fn cannot_tell(&self, key: &str) -> bool {
+        let kept = self.fates.get(key).and_then(|fate| fate.kept.as_ref());
+        kept == Some(&Kept::Unknown)
     }
 
     /// Returns all that will happen to a guest if nobody does anything, the first thing first: nothing
