@@ -105,3 +105,33 @@ fn a_rule_that_somebody_else_changed_meanwhile_is_left_alone() {
     assert!(told.stdout.contains(said), "{}{}", told.stdout, told.stderr);
     assert_eq!(group(&tenant)["membershipRule"], theirs);
 }
+
+#[test]
+fn a_guest_comes_into_no_group_that_conditional_access_excludes() {
+    let tenant = Tenant::empty();
+    let group = tenant
+        .sandbox
+        .insert_group(json!({ "displayName": "exceptions" }));
+    tenant.sandbox.insert_conditional_access_policy(json!({
+        "displayName": "MFA for all",
+        "conditions": {
+            "applications": { "includeApplications": ["All"] }, "clientAppTypes": ["all"],
+            "users": { "includeUsers": ["All"], "excludeGroups": [group] },
+        },
+    }));
+    let guests = "guests: [{mail: ada@contoso.example, groups: [exceptions]}]";
+    let policies = format!("{REAL}groups: [{{name: exceptions}}]\n");
+    let repository = Repository::new(&[("guests/a.yaml", guests), ("policies/a.yaml", &policies)]);
+    let told = tenant.run(&repository, &["apply", "--yes"]).ends(4).stdout;
+    assert!(
+        told.contains("which conditional access excludes (MFA for all)"),
+        "{told}"
+    );
+    assert_eq!(tenant.members("exceptions"), [""; 0]);
+    repository.write(
+        "policies/b.yaml",
+        "requirements: {excluded: [exceptions]}\n",
+    );
+    tenant.applied(&repository);
+    assert_eq!(tenant.members("exceptions").len(), 1);
+}

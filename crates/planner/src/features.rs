@@ -5,7 +5,7 @@ use crate::kinds::group::seen::role_assignable;
 use crate::load::Config;
 use crate::policy::{Left, Orphaned, Reach};
 use crate::request::Read;
-use crate::snapshot::{governed, role_assignments};
+use crate::snapshot::{conditional_access, governed, role_assignments};
 
 /// Something that the program does, and what it takes.
 #[derive(Clone, Debug)]
@@ -101,6 +101,13 @@ pub fn features(config: &Config) -> Vec<Feature> {
             Some(role_assignments()),
         ),
         read(
+            "which groups conditional access excludes",
+            &["Policy.Read.All"],
+            "guests may come into such a group unnoticed",
+            !config.policy.requirements.excluded.is_empty(),
+            Some(conditional_access()),
+        ),
+        read(
             "whom entitlement management governs",
             &["EntitlementManagement.Read.All"],
             "guests that it would delete are taken on with a warning only",
@@ -162,7 +169,9 @@ pub fn features(config: &Config) -> Vec<Feature> {
             "change groups and their owners",
             &["Group.ReadWrite.All"],
             "groups stay as they are",
-            groups().any(|group| group.description.is_some() || group.owners.is_some()),
+            groups().any(|group| {
+                group.description.is_some() || group.owners.is_some() || group.rule.is_some()
+            }),
         ),
     ]
 }

@@ -260,6 +260,8 @@ pub struct Requirements {
     pub invitation: InvitationRules,
     /// Role-assignable groups and privileged roles that guests may be given at all.
     pub privileged: Vec<String>,
+    /// Groups that guests may come into although conditional access policies exclude them.
+    pub excluded: Vec<String>,
     /// Whether `formerly` may lead to another domain.
     pub repoint: Repoint,
 }

@@ -57,6 +57,8 @@ pub enum Topic {
     Governed,
     /// What a guest is a member of.
     Holds(ObjectId),
+    /// Conditional access policies.
+    ConditionalAccess,
 }
 
 impl Topic {
@@ -80,7 +82,8 @@ impl Topic {
             | Self::RoleAssignments
             | Self::RoleDefinitions
             | Self::Governed
-            | Self::Holds(_) => false,
+            | Self::Holds(_)
+            | Self::ConditionalAccess => false,
         }
     }
 }
@@ -117,6 +120,9 @@ pub struct Snapshot {
     /// What guests are members of whose access ends: ids and names, as far as that could be read.
     #[serde(default)]
     pub holds: BTreeMap<ObjectId, BTreeMap<ObjectId, String>>,
+    /// Groups that conditional access excludes, and the names of the policies that do.
+    #[serde(default)]
+    pub excluded: BTreeMap<ObjectId, BTreeSet<String>>,
     /// People who are no guests and in a dynamic group whose rule changes, with their whole profile.
     #[serde(default)]
     pub followers: BTreeMap<ObjectId, User>,
@@ -148,6 +154,7 @@ impl Snapshot {
             roles: BTreeMap::new(),
             governed: BTreeSet::new(),
             holds: BTreeMap::new(),
+            excluded: BTreeMap::new(),
             followers: BTreeMap::new(),
             done: BTreeSet::new(),
             denied: BTreeSet::new(),
@@ -171,6 +178,10 @@ impl Snapshot {
         let mut reads = user::reads().to_vec();
         reads.push(organization());
         reads.push(group::dynamic());
+        // Without a group that a guest could come into, nobody comes into one that is excluded.
+        if !desired.groups.is_empty() || self.groups.groups.values().any(|group| group.dynamic) {
+            reads.push(conditional_access());
+        }
         reads.extend(role_reads());
         reads.extend(principals(desired));
         reads.extend(self.groups.reads(desired, policy.tenant.owner(), &done));
@@ -190,6 +201,9 @@ impl Snapshot {
                 None => self.doubtful(desired, policy, &Matching::new(self, desired, policy)),
             });
         }
+        // A name allows a group only if no other that is excluded has it.
+        let excluded: Vec<_> = self.excluded.keys().map(String::as_str).collect();
+        reads.extend(group::by_id(&excluded));
         reads.extend(self.followers(desired, policy.tenant.owner(), &done));
         reads.retain(|read| !done(read));
         reads.sort();
@@ -355,9 +369,27 @@ impl Snapshot {
                     held.map(|(id, item)| (id.clone(), text(item, "displayName").unwrap_or(id)));
                 self.holds.entry(id.clone()).or_default().extend(named);
             }
+            Some(Topic::ConditionalAccess) => {
+                for item in items {
+                    self.excludes(item);
+                }
+            }
             None => {}
         }
         Ok(())
+    }
+
+    /// Takes in which groups a policy excludes, if it is in force.
+    fn excludes(&mut self, policy: &Value) {
+        let groups = policy["conditions"]["users"]["excludeGroups"].as_array();
+        if policy["state"] != "enabled" {
+            return;
+        }
+        let name = text(policy, "displayName").unwrap_or_else(|| "without a name".to_owned());
+        for id in groups.into_iter().flatten().filter_map(Value::as_str) {
+            let names = self.excluded.entry(id.to_owned()).or_default();
+            names.insert(name.clone());
+        }
     }
 
     fn organization(&mut self, items: &[Value]) -> Result<(), DecodeError> {
@@ -390,6 +422,11 @@ impl Snapshot {
     /// Returns whether it was asked which groups follow a rule, and not answered.
     pub fn lacks_dynamic(&self) -> bool {
         self.denied.contains(&group::dynamic().path)
+    }
+
+    /// Returns whether it was asked which groups conditional access excludes, and not answered.
+    pub fn lacks_exclusions(&self) -> bool {
+        self.denied.contains(&conditional_access().path)
     }
 
     /// Returns whether an account is of the tenant's own domains: by its address, or by a sign-in
@@ -428,6 +465,13 @@ impl Snapshot {
 pub fn organization() -> Read {
     let path = "/organization?$select=id,displayName,verifiedDomains";
     Read::list(path, "Organization.Read.All").about(Topic::Organization)
+}
+
+/// Returns the read of all conditional access policies. A tenant without the licence has none.
+pub fn conditional_access() -> Read {
+    Read::list("/identity/conditionalAccess/policies", "Policy.Read.All")
+        .optional()
+        .about(Topic::ConditionalAccess)
 }
 
 /// Returns the read of everybody whom entitlement management knows. A tenant without the licence

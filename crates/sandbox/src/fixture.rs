@@ -135,6 +135,32 @@ pub(crate) fn audit(_: &Tenant, given: Object, now: Timestamp) -> Result<Object,
     Ok(audit)
 }
 
+/// Completes a conditional access policy; by itself, it is enabled and for all apps.
+pub(crate) fn conditional_access_policy(
+    _: &Tenant,
+    given: Object,
+    now: Timestamp,
+) -> Result<Object, String> {
+    let mut policy = checked("conditionalAccessPolicy", given)?;
+    if text(&policy, "displayName").is_empty() {
+        return Err("it has no displayName".to_owned());
+    }
+    let conditions = json!({
+        "applications": { "includeApplications": ["All"] },
+        "clientAppTypes": ["all"],
+        "users": { "includeUsers": ["All"], "excludeGroups": [] },
+    });
+    let defaults = [
+        ("conditions", conditions),
+        ("createdDateTime", json!(time::stamp(now))),
+        ("state", json!("enabled")),
+    ];
+    for (name, value) in defaults {
+        policy.entry(name).or_insert(value);
+    }
+    Ok(policy)
+}
+
 /// Completes everything in a tenant, and checks that links lead somewhere.
 pub(crate) fn complete(tenant: &mut Tenant, now: Timestamp) -> Result<(), String> {
     for (id, given) in Table::clone(&tenant.users) {
@@ -152,6 +178,10 @@ pub(crate) fn complete(tenant: &mut Tenant, now: Timestamp) -> Result<(), String
     for (id, given) in tenant.directory_audits.clone() {
         let whole = audit(tenant, given, now)?;
         tenant.directory_audits.insert(id, whole);
+    }
+    for (id, given) in tenant.conditional_access_policies.clone() {
+        let whole = conditional_access_policy(tenant, given, now)?;
+        tenant.conditional_access_policies.insert(id, whole);
     }
     for object in tenant.users.values().chain(tenant.groups.values()) {
         check_links(tenant, object)?;

@@ -34,6 +34,7 @@ const ROUTES: &[Route] = routes! {
     PATCH "/policies/authorizationPolicy" WRITE_POLICY => directory::set_authorization_policy;
     GET "/auditLogs/directoryAudits" READ_AUDITS => audits::list;
     GET "/auditLogs/directoryAudits/{id}" READ_AUDITS => audits::get;
+    GET "/identity/conditionalAccess/policies" READ_CONDITIONAL_ACCESS => directory::conditional_access_policies;
     GET "/identityGovernance/entitlementManagement/subjects" READ_ENTITLEMENTS => directory::subjects;
     GET "/users" READ_USERS => users::list;
     POST "/users" CREATE_USERS => users::create;

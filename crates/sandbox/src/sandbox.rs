@@ -149,6 +149,17 @@ impl Sandbox {
         self.insert(audit, "audit", fixture::audit)
     }
 
+    /// Adds a conditional access policy and returns the id. Needs a `displayName`; what is not said is that
+    /// it is enabled, and for all apps.
+    ///
+    /// # Panics
+    ///
+    /// If the policy has a property that Graph does not know.
+    #[track_caller]
+    pub fn insert_conditional_access_policy(&self, policy: Value) -> String {
+        self.insert(policy, "policy", fixture::conditional_access_policy)
+    }
+
     #[track_caller]
     fn insert(
         &self,
@@ -172,6 +183,9 @@ impl Sandbox {
         let before = match kind {
             "group" => tenant.groups.insert(id.clone(), object),
             "user" => tenant.users.insert(id.clone(), object),
+            "policy" => tenant
+                .conditional_access_policies
+                .insert(id.clone(), object),
             "audit" => tenant.directory_audits.insert(id.clone(), object),
             _ => tenant.deleted_users.insert(id.clone(), object),
         };

@@ -41,6 +41,8 @@ pub(crate) struct Tenant {
     /// What was done in the tenant, as far as it is noted: invitations.
     #[serde(with = "listed")]
     pub(crate) directory_audits: Table,
+    #[serde(with = "listed")]
+    pub(crate) conditional_access_policies: Table,
     pub(crate) authorization_policy: Object,
     /// What Microsoft would have mailed, and what apps sent from mailboxes.
     pub(crate) mails: Vec<Value>,

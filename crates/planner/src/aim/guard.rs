@@ -147,6 +147,28 @@ impl World<'_> {
     }
 }
 
+impl World<'_> {
+    /// Returns why guests may not come into a group, if conditional access excludes it and
+    /// `requirements.excluded` does not name it. A name that several of those groups have allows none.
+    pub(super) fn excluded(&self, group: &SeenGroup) -> Option<String> {
+        let policies = self.snapshot.excluded.get(&group.id)?;
+        let mut groups = self.snapshot.excluded.keys();
+        let twin = |id: &String| {
+            let other = self.snapshot.groups.groups.get(id);
+            *id != group.id && other.is_some_and(|other| other.display_name == group.display_name)
+        };
+        let allowed = &self.policy.requirements.excluded;
+        if allowed.contains(&group.display_name) && !groups.any(twin) {
+            return None;
+        }
+        let policies: Vec<_> = policies.iter().map(String::as_str).collect();
+        Some(format!(
+            "which conditional access excludes ({}), and `requirements.excluded` does not name it",
+            policies.join(", ")
+        ))
+    }
+}
+
 /// Returns whether `requirements.privileged` names a role-assignable group. A name that several of
 /// them have allows none: anyone who may make such a group could take the name.
 pub(super) fn may_be_given(policy: &Policy, snapshot: &Snapshot, group: &SeenGroup) -> bool {

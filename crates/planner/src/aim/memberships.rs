@@ -335,6 +335,16 @@ impl Aim {
                 .at(&granted.origin);
             return;
         }
+        let excluded = seen.and_then(|seen| world.excluded(seen));
+        if let Some(why) = excluded.filter(|_| !is_member) {
+            self.block(
+                "excluded-group",
+                &address,
+                format!("group {}, {why}", group.name),
+            )
+            .at(&granted.origin);
+            return;
+        }
         let because = Because::written(&granted.origin);
         self.want(Object::Membership(edge), because, None);
     }

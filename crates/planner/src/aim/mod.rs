@@ -294,6 +294,11 @@ impl Aim {
             let finding = self.report(Severity::Warning, "dynamic-unknown", None, text);
             finding.hint = Some("grant Group.Read.All".to_owned());
         }
+        if world.snapshot.lacks_exclusions() {
+            let text = "it could not be read which groups conditional access excludes: guests may come into one";
+            let finding = self.report(Severity::Info, "exclusions-unknown", None, text);
+            finding.hint = Some("grant Policy.Read.All".to_owned());
+        }
         if world.policy.lifecycle.inactive.is_some() {
             let finding = self.report(
                 Severity::Warning,

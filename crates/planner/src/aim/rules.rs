@@ -18,7 +18,15 @@ const NAMED: usize = 5;
 
 /// The dynamic groups as they will be, by name.
 struct Dynamic {
-    groups: Vec<(String, Rule)>,
+    groups: Vec<Ruled>,
+}
+
+/// A dynamic group.
+struct Ruled {
+    name: String,
+    rule: Rule,
+    /// Why guests may not come into it, if so.
+    excluded: Option<String>,
 }
 
 /// What a change means for one person and one group.
@@ -53,7 +61,10 @@ impl Aim {
                 Change::Create {
                     after: Object::Guest(guest),
                 } => {
-                    drawn.notes = dynamic.invited(world, guest);
+                    let guest = guest.clone();
+                    let effects = dynamic.invited(world, &guest);
+                    drawn.notes = effects.notes();
+                    self.keep_out(drawn, &guest, &effects);
                 }
                 Change::Update {
                     before: Object::Guest(before),
@@ -95,17 +106,26 @@ impl Aim {
             _ => None,
         });
         for group in planned {
-            let address = Address::group(&group.name);
-            known.extend(self.ids.get(&address).map(str::to_owned));
+            let id = self.ids.get(&Address::group(&group.name));
+            let seen = id.and_then(|id| world.snapshot.groups.groups.get(id));
             let rule = group.rule().and_then(|rule| parse(rule).ok());
-            groups.extend(rule.map(|rule| (group.name.clone(), rule)));
+            groups.extend(rule.map(|rule| Ruled {
+                name: group.name.clone(),
+                rule,
+                excluded: seen.and_then(|seen| world.excluded(seen)),
+            }));
+            known.extend(id.map(str::to_owned));
         }
         let seen = world.snapshot.groups.groups.values();
         for group in
             seen.filter(|group| group.dynamic && !group.paused && !known.contains(&group.id))
         {
             match group.rule.as_deref().map(parse) {
-                Some(Ok(rule)) => groups.push((group.display_name.clone(), rule)),
+                Some(Ok(rule)) => groups.push(Ruled {
+                    name: group.display_name.clone(),
+                    rule,
+                    excluded: world.excluded(group),
+                }),
                 _ => drop(self.info(
                     "rule-unread",
                     &Address::group(&group.display_name),
@@ -113,7 +133,7 @@ impl Aim {
                 )),
             }
         }
-        groups.sort_by(|(a, _), (b, _)| a.cmp(b));
+        groups.sort_by(|a, b| a.name.cmp(&b.name));
         Dynamic { groups }
     }
 
@@ -132,6 +152,7 @@ impl Aim {
         let effects = dynamic.effects(world, user, before, after);
         let falls = effects.of(Effect::FallsOut);
         drawn.notes = effects.notes();
+        self.keep_out(drawn, after, &effects);
         if falls.is_empty() {
             return;
         }
@@ -140,6 +161,28 @@ impl Aim {
             let text = format!("would fall out of {}, and {}", groups(&falls), kept.text());
             let origin = drawn.because.origin.clone();
             self.block_itself(kept.code(), &address, text).origin = origin;
+        }
+    }
+
+    /// Blocks what would lead a guest into a group that conditional access excludes. Who cannot sign in gains
+    /// nothing there, and must not stay able to.
+    fn keep_out(&mut self, drawn: &Drawn, guest: &Guest, effects: &Effects<'_>) {
+        let address = Address::guest(&guest.key);
+        let origin = &drawn.because.origin;
+        for (group, effect, _) in &effects.0 {
+            let excluded = group.excluded.as_ref();
+            let Some(why) = excluded.filter(|_| guest.account_enabled != Some(false)) else {
+                continue;
+            };
+            let text = format!("come into dynamic group {}, {why}", group.name);
+            let finding = match effect {
+                Effect::ComesIn => {
+                    self.block_itself("excluded-group", &address, format!("would {text}"))
+                }
+                Effect::Unknown => self.warn("excluded-group", &address, format!("may {text}")),
+                Effect::FallsOut | Effect::None => continue,
+            };
+            finding.origin.clone_from(origin);
         }
     }
 
@@ -197,6 +240,14 @@ impl Aim {
                 text,
                 "see scope.protected and requirements.privileged",
             );
+        }
+        let seen = self.ids.get(&address);
+        let seen = seen.and_then(|id| world.snapshot.groups.groups.get(id));
+        let excluded = seen.and_then(|seen| world.excluded(seen));
+        if let Some(why) = excluded.filter(|_| !turnover.comes.is_empty()) {
+            let text = format!("its new membershipRule takes guests into a group {why}");
+            let finding = self.block_itself("excluded-group", &address, text);
+            finding.origin.clone_from(&origin);
         }
         if !turnover.falls.is_empty() {
             let names = some(&turnover.falls);
@@ -281,12 +332,12 @@ impl Turnover {
 }
 
 /// What a change means for one person, by group.
-struct Effects<'a>(Vec<(&'a str, Effect, Vec<&'a str>)>);
+struct Effects<'a>(Vec<(&'a Ruled, Effect, Vec<&'a str>)>);
 
 impl<'a> Effects<'a> {
     fn of(&self, wanted: Effect) -> Vec<&'a str> {
         let groups = self.0.iter().filter(|(_, effect, _)| *effect == wanted);
-        groups.map(|(name, ..)| *name).collect()
+        groups.map(|(group, ..)| group.name.as_str()).collect()
     }
 
     fn notes(&self) -> Vec<String> {
@@ -302,9 +353,9 @@ impl<'a> Effects<'a> {
             .0
             .iter()
             .filter(|(_, effect, _)| *effect == Effect::Unknown);
-        let unknown = unknown.map(|(name, _, lacks)| {
+        let unknown = unknown.map(|(group, _, lacks)| {
             let lacks: Vec<_> = lacks.iter().map(|name| format!("user.{name}")).collect();
-            let group = groups(&[name]);
+            let group = groups(&[&group.name]);
             format!(
                 "may come into or fall out of {group}: {} is not known",
                 lacks.join(", ")
@@ -329,24 +380,25 @@ impl Dynamic {
         let concerned = self
             .groups
             .iter()
-            .filter(|(_, rule)| rule.tells_apart(&then, &now));
-        let effects = concerned.map(|(name, rule)| {
+            .filter(|group| group.rule.tells_apart(&then, &now));
+        let effects = concerned.map(|group| {
+            let rule = &group.rule;
             let effect = Effect::of(rule.takes(&then), rule.takes(&now));
             let lacks = [rule.lacks(&then), rule.lacks(&now)].concat();
             let lacks: BTreeSet<_> = lacks.into_iter().collect();
-            (name.as_str(), effect, lacks.into_iter().collect())
+            (group, effect, lacks.into_iter().collect())
         });
         Effects(effects.collect())
     }
 
-    /// Says which groups somebody comes into who is invited.
-    fn invited(&self, world: World<'_>, guest: &Guest) -> Vec<String> {
+    /// Returns which groups somebody comes into who is invited.
+    fn invited(&self, world: World<'_>, guest: &Guest) -> Effects<'_> {
         let person = Person::invited().becoming(guest, world.stamp());
-        let groups = self.groups.iter().map(|(name, rule)| {
-            let effect = Effect::of(Truth::No, rule.takes(&person));
-            (name.as_str(), effect, rule.lacks(&person))
+        let groups = self.groups.iter().map(|group| {
+            let effect = Effect::of(Truth::No, group.rule.takes(&person));
+            (group, effect, group.rule.lacks(&person))
         });
-        Effects(groups.collect()).notes()
+        Effects(groups.collect())
     }
 }
 

@@ -1,5 +1,6 @@
 //! Dynamic groups, seen through: who comes in and who falls out when a guest changes, or a rule does.
 
+use guestlist_planner::finding::Severity;
 use guestlist_planner::plan::Request;
 use serde_json::{Value, json};
 
@@ -164,7 +165,7 @@ fn a_rule_that_drops_people_or_cannot_be_told_is_an_error() {
         let errors = plan
             .findings
             .into_iter()
-            .filter(|finding| finding.severity == guestlist_planner::finding::Severity::Error);
+            .filter(|finding| finding.severity == Severity::Error);
         errors
             .map(|finding| finding.text)
             .collect::<Vec<_>>()
@@ -249,4 +250,80 @@ fn whoever_falls_out_is_among_those_who_lose_access() {
         removals.unwrap().contains("- dynamic group audit"),
         "{page}"
     );
+}
+
+/// The tenant, with policies that exclude the groups of these ids.
+fn excluding(state: &str, groups: &[&str]) -> Tenant {
+    let mut tenant = tenant();
+    tenant.policies = vec![
+        json!({ "id": "c", "displayName": "MFA for all", "state": state,
+        "conditions": { "users": { "includeUsers": ["All"], "excludeGroups": groups } } }),
+    ];
+    tenant.groups.push(json!({ "id": "e", "displayName": "exceptions", "groupTypes": [], "securityEnabled": true, "members": ["g3"] }));
+    tenant
+}
+
+fn errors(tenant: &Tenant, guests: &str, policies: &str) -> Vec<String> {
+    let plan = tenant.plan(guests, policies, NOW, &Request::default());
+    let all = plan.findings.into_iter();
+    let errors = all.filter(|finding| finding.severity == Severity::Error);
+    errors
+        .map(|finding| format!("{}: {}", finding.about.unwrap(), finding.text))
+        .collect()
+}
+
+#[test]
+fn no_guest_comes_into_a_group_that_conditional_access_excludes() {
+    let guests = "
+guests:
+  - {mail: ada@contoso.example, department: Audit}
+  - {mail: bob@contoso.example, groups: [exceptions]}
+  - {mail: eve@litware.example, groups: [exceptions]}
+  - {mail: new@contoso.example, department: Audit}
+";
+    let groups = "groups: [{name: exceptions}]";
+    let tenant = excluding("enabled", &["a", "e"]);
+    insta::assert_snapshot!(errors(&tenant, guests, groups).join("\n"), @"
+    guest ada@contoso.example: would come into dynamic group audit, which conditional access excludes (MFA for all), and `requirements.excluded` does not name it
+    guest new@contoso.example: would come into dynamic group audit, which conditional access excludes (MFA for all), and `requirements.excluded` does not name it
+    membership exceptions / bob@contoso.example: group exceptions, which conditional access excludes (MFA for all), and `requirements.excluded` does not name it
+    ");
+    let allowed = format!("{groups}\nrequirements: {{excluded: [exceptions, audit]}}");
+    assert_eq!(errors(&tenant, guests, &allowed), [""; 0]);
+    // A policy that is not in force excludes nobody.
+    let report_only = excluding("enabledForReportingButNotEnforced", &["a", "e"]);
+    assert_eq!(errors(&report_only, guests, groups), [""; 0]);
+    // Who takes the name of a group that is allowed takes it from both.
+    let mut twins = tenant.clone();
+    twins.groups[1]["displayName"] = json!("exceptions");
+    let guests = "guests: [{mail: ada@contoso.example, department: Audit}]";
+    let refused = errors(&twins, guests, "requirements: {excluded: [exceptions]}");
+    assert_eq!(refused.len(), 1, "{refused:?}");
+}
+
+#[test]
+fn whoever_is_disabled_may_come_into_a_group_that_is_excluded() {
+    let mut tenant = excluding("enabled", &["d"]);
+    tenant.groups.push(dynamic(
+        "d",
+        "disabled",
+        "user.accountEnabled -eq false",
+        &[],
+    ));
+    let guests = THREE.replace(
+        "bob@contoso.example",
+        "bob@contoso.example, expires: 2026-05-01",
+    );
+    assert_eq!(errors(&tenant, &guests, ""), [""; 0]);
+}
+
+#[test]
+fn a_new_rule_leads_nobody_into_a_group_that_is_excluded() {
+    let tenant = excluding("enabled", &["a"]);
+    let rule = ruled("user.mail -ne null");
+    insta::assert_snapshot!(errors(&tenant, THREE, &rule).join("\n"), @"
+    group audit: its new membershipRule takes guests into a group which conditional access excludes (MFA for all), and `requirements.excluded` does not name it
+    ");
+    let narrower = ruled(r#"user.mail -eq "bob@contoso.example""#);
+    assert_eq!(errors(&tenant, THREE, &narrower), [""; 0]);
 }

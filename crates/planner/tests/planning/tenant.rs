@@ -18,6 +18,8 @@ pub(crate) struct Tenant {
     pub(crate) groups: Vec<Value>,
     pub(crate) roles: Vec<(&'static str, &'static str)>,
     pub(crate) roles_denied: bool,
+    /// Conditional access policies.
+    pub(crate) policies: Vec<Value>,
 }
 
 /// An accepted guest, with what a test says otherwise.
@@ -93,7 +95,7 @@ impl Tenant {
             Topic::Groups => Answer::Items(
                 self.groups
                     .iter()
-                    .filter(|group| named(group, "displayName"))
+                    .filter(|group| named(group, "displayName") || named(group, "id"))
                     .cloned()
                     .collect(),
             ),
@@ -104,6 +106,7 @@ impl Tenant {
                 .map_or(Answer::Missing, |group| Answer::Items(vec![group.clone()])),
             Topic::Members(id) => self.edges(id, "members"),
             Topic::Owners(id) => self.edges(id, "owners"),
+            Topic::ConditionalAccess => Answer::Items(self.policies.clone()),
             Topic::DynamicGroups => Answer::Items(
                 self.groups
                     .iter()

@@ -317,6 +317,17 @@ pub(crate) fn members(id: &str) -> Read {
     .about(Topic::Members(id.to_owned()))
 }
 
+/// Returns the reads of groups by their ids.
+pub(crate) fn by_id(ids: &[&str]) -> Vec<Read> {
+    let some = |ids: &[&str]| {
+        let clauses = ids.iter().map(|id| format!("id%20eq%20{}", literal(id)));
+        let filter = clauses.collect::<Vec<_>>().join("%20or%20");
+        let path = format!("/groups?$filter={filter}&{SELECT}&$top=999");
+        Read::list(path, "Group.Read.All").about(Topic::Groups)
+    };
+    ids.chunks(NAMES).map(some).collect()
+}
+
 /// Returns the reads of one group and of its members again: for a precondition.
 pub fn again(id: &str) -> [Read; 2] {
     let group = Read::one(format!("/groups/{id}?{SELECT}"), "Group.Read.All");
