@@ -288,10 +288,14 @@ fn access(sources: Sources<'_>, user: &User) -> Vec<Access> {
             .and_then(|name| config.desired.groups.get(*name));
         match known {
             Some(group) => membership(sources, group),
-            None => Access {
-                what: format!("group {name}"),
-                origin: None,
-            },
+            None => {
+                let seen = snapshot.groups.groups.get(id);
+                let ruled = seen.is_some_and(|seen| seen.dynamic);
+                Access {
+                    what: format!("group {name}{}", if ruled { ", by its rule" } else { "" }),
+                    origin: None,
+                }
+            }
         }
     });
     let roles = snapshot.role_assignments.iter();

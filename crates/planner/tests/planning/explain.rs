@@ -35,8 +35,16 @@ fn explained(tenant: &Tenant, guests: &str, rules: &str, who: &str) -> Explanati
     let config = config(guests, &format!("{GROUPS}{rules}"), now);
     let snapshot = tenant.observe(&config, now);
     let who = find(&config, &snapshot, who).remove(0);
-    let groups = Answer::Items(vec![json!({ "id": "p", "displayName": "partners" })]);
-    let held = who.user.and_then(|_| held(&groups));
+    let held = who.user.and_then(|user| {
+        let members = |group: &&Value| {
+            group["members"]
+                .as_array()
+                .unwrap()
+                .contains(&json!(user.id))
+        };
+        let groups = tenant.groups.iter().filter(members).cloned();
+        held(&Answer::Items(groups.collect()))
+    });
     explain(
         &config,
         &snapshot,
@@ -163,4 +171,15 @@ fn who_cannot_be_told_apart_is_not_chosen() {
     let ids = find(&config, &snapshot, "g2").into_iter();
     let ids: Vec<_> = ids.map(|who| who.user.unwrap().id.clone()).collect();
     assert_eq!(ids, ["g2"]);
+}
+
+#[test]
+fn a_dynamic_group_of_the_tenant_is_told_from_one_that_somebody_gave() {
+    let mut tenant = tenant(json!({}));
+    tenant.groups.push(
+        json!({ "id": "d", "displayName": "all guests", "groupTypes": ["DynamicMembership"],
+        "membershipRule": "user.userType -eq \"Guest\"", "members": ["g1"] }),
+    );
+    let told = told(&explained(&tenant, ENDING, "", "otto@contoso.example"));
+    assert!(told.contains("group all guests, by its rule"), "{told}");
 }
