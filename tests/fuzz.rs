@@ -9,6 +9,7 @@ use guestlist_planner::load::load;
 use guestlist_planner::plan::{Header, Plan, Request, plan};
 use guestlist_planner::render;
 use guestlist_planner::request::Answer;
+use guestlist_planner::rule::parse;
 use guestlist_planner::snapshot::Snapshot;
 use guestlist_planner::yaml::Source;
 use guestlist_sandbox::Sandbox;
@@ -61,6 +62,21 @@ fn yaml_is_read_or_refused() {
     for (_, text) in files(now()) {
         check(120, &edits(), |edits| loads(&edited(&text, &edits)));
     }
+}
+
+#[test]
+fn rules_are_read_or_refused() {
+    let words = "( ) [ ] , \" ' ` -not -and -or -eq -ne -in -match -any _ null true user.mail user.otherMails device.x x";
+    let words: Vec<&str> = words.split(' ').collect();
+    let rules = prop::collection::vec(prop::sample::select(words), 0..60);
+    check(2_000, &rules, |words| drop(parse(&words.join(" "))));
+    check(500, &random_bytes(), |bytes| {
+        drop(parse(&String::from_utf8_lossy(&bytes)))
+    });
+    let rule = r#"(user.mail -match "^(a|b)*$" -or user.city -in ["x", 'y''z']) -and -not user.otherMails -any (_ -contains "`"")"#;
+    check(500, &edits(), |edits| {
+        drop(parse(&String::from_utf8_lossy(&edited(rule, &edits))))
+    });
 }
 
 #[test]

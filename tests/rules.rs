@@ -1,9 +1,14 @@
 //! Dynamic groups against a tenant that follows their rules.
 
-use guestlist_sandbox::{Act, Behaviour, Elsewhere, Fault, When};
+use guestlist_planner::kinds::guest::user::User;
+use guestlist_planner::rule::{Person, Truth, parse};
+use guestlist_sandbox::{Act, Behaviour, Elsewhere, Fault, Sandbox, When};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use crate::faults::now;
 use crate::harness::{REAL, Repository, Tenant};
+use crate::random::check;
 
 const GUESTS: &str = "guests: [{mail: ada@contoso.example, companyName: Contoso}, {mail: bob@contoso.example, companyName: Litware}]\n";
 
@@ -134,4 +139,89 @@ fn a_guest_comes_into_no_group_that_conditional_access_excludes() {
     );
     tenant.applied(&repository);
     assert_eq!(tenant.members("exceptions").len(), 1);
+}
+
+/// A random rule, of what the tenant evaluates and a snapshot holds.
+fn rules() -> impl Strategy<Value = String> {
+    let property = prop::sample::select(vec![
+        "city",
+        "companyName",
+        "department",
+        "userType",
+        "mobile",
+        "extensionAttribute1",
+    ]);
+    let value = prop::sample::select(vec!["Guest", "member", "Oslo", "os", "Contoso", ""]);
+    let operator = prop::sample::select(vec![
+        "-eq",
+        "-ne",
+        "eq",
+        "-startsWith",
+        "-notStartsWith",
+        "-endsWith",
+        "-notEndsWith",
+        "-contains",
+        "-notContains",
+    ]);
+    let single = (property.clone(), operator, value.clone())
+        .prop_map(|(property, operator, value)| format!("user.{property} {operator} \"{value}\""));
+    let null = (property.clone(), prop::sample::select(vec!["-eq", "-ne"]))
+        .prop_map(|(property, operator)| format!("user.{property} {operator} null"));
+    let list = (property, any::<bool>(), prop::collection::vec(value, 1..4)).prop_map(
+        |(property, negated, values)| {
+            let operator = if negated { "-notIn" } else { "-in" };
+            format!("user.{property} {operator} [\"{}\"]", values.join("\", \""))
+        },
+    );
+    let flag = any::<bool>().prop_map(|flag| format!("user.accountEnabled -eq {flag}"));
+    prop_oneof![single, null, list, flag].prop_recursive(4, 12, 3, |inner| {
+        let parts = prop::collection::vec(inner.clone(), 2..4);
+        prop_oneof![
+            (parts, any::<bool>()).prop_map(|(parts, all)| parts.join(if all {
+                " -and "
+            } else {
+                " -or "
+            })),
+            inner.clone().prop_map(|part| format!("-not ({part})")),
+            inner.prop_map(|part| format!("({part})")),
+        ]
+    })
+}
+
+#[test]
+fn the_preview_says_what_the_tenant_does() {
+    let sandbox = Sandbox::empty(now());
+    let people: Vec<_> = (0..24_usize)
+        .map(|n| {
+            let pick = |options: [Value; 3], place: usize| options[(n / place) % 3].clone();
+            let user = json!({
+                "mail": format!("p{n}@contoso.example"), "displayName": format!("p{n}"),
+                "userType": if n % 2 == 0 { "Guest" } else { "Member" }, "accountEnabled": n % 3 != 0,
+                "city": pick([json!("Oslo"), json!("OSLO"), Value::Null], 1),
+                "companyName": pick([json!("Contoso"), Value::Null, json!("os")], 3),
+                "department": pick([Value::Null, json!("Guest"), json!("x")], 2),
+                "onPremisesExtensionAttributes": { "extensionAttribute1": pick([json!("os"), Value::Null, json!("Member")], 4) },
+            });
+            let id = sandbox.insert_user(user);
+            let users = &sandbox.state()["users"];
+            let user = users.as_array().unwrap().iter().find(|user| user["id"] == id.as_str()).unwrap().clone();
+            (id, Person::seen(&User::decode(&user).unwrap()))
+        })
+        .collect();
+    check(150, &rules(), |rule| {
+        let group = sandbox.insert_group(json!({
+            "displayName": "g", "groupTypes": ["DynamicMembership"], "membershipRule": rule,
+        }));
+        let state = sandbox.state();
+        let mut groups = state["groups"].as_array().unwrap().iter();
+        let members = &groups.find(|it| it["id"] == group.as_str()).unwrap()["members"];
+        let read = parse(&rule).unwrap();
+        for (id, person) in &people {
+            let is_member = members
+                .as_array()
+                .is_some_and(|all| all.contains(&json!(id)));
+            let expected = if is_member { Truth::Yes } else { Truth::No };
+            assert_eq!(read.takes(person), expected, "{rule}: {person:?}");
+        }
+    });
 }
