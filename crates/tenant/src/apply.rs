@@ -1,6 +1,8 @@
 //! Executes a plan and decides nothing: sends what the kinds say, joined and in order, and reports
 //! what became of each step. One failed step does not stop independent ones.
 
+mod answers;
+mod ending;
 mod lanes;
 mod look;
 mod lost;
@@ -10,8 +12,6 @@ mod report;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use std::panic::resume_unwind;
-
 use futures::future::FutureExt;
 use futures::stream::{FuturesUnordered, StreamExt};
 use guestlist_planner::address::{Address, Ids};
@@ -20,8 +20,6 @@ use guestlist_planner::plan::{Plan, Step};
 use guestlist_planner::request::Request;
 use guestlist_planner::snapshot::Snapshot;
 use jiff::Timestamp;
-use serde_json::Value;
-use tokio::task::JoinError;
 use tokio::time::Instant;
 
 use crate::client::{BATCH, Client, Reply};
@@ -186,42 +184,6 @@ impl Run<'_> {
         }
     }
 
-    /// Returns what a run that stops still sends for a step, and how the step then ends: that a mail was
-    /// refused, is not sent, or went out. Without it nobody could know whether it did.
-    fn loose_end(&self, chain: &Chain) -> Option<(Request, Outcome)> {
-        if let Some(undo) = &chain.undo {
-            return Some(undo.clone());
-        }
-        let requests = self.requests(chain.place);
-        let undo = |place: usize| requests.get(place)?.undo.as_deref();
-        if let Some(undo) = undo(chain.next) {
-            return Some((undo.clone(), self.interrupted(chain)));
-        }
-        undo(chain.next.checked_sub(1)?)?;
-        let outcome = match requests.len() - chain.next {
-            1 => Outcome::Done,
-            _ => self.interrupted(chain),
-        };
-        Some((requests.get(chain.next)?.clone(), outcome))
-    }
-
-    async fn tie(&mut self, chain: &Chain, request: Request, then: Outcome) -> Outcome {
-        let unit = Unit::new(&lane(&self.steps[chain.place]), chain, request.clone());
-        self.log(self.entries(&unit, None));
-        self.sync();
-        // What no line tells of is not sent.
-        if self.unlogged {
-            return then;
-        }
-        let sent = self.client.unstoppable().write(vec![request]).await;
-        let result = sent.into_iter().next();
-        self.log(self.entries(&unit, result.as_ref()));
-        match result {
-            Some(Err(error)) => not_taken_back(then, &error),
-            _ => then,
-        }
-    }
-
     /// Returns what can be sent now, in batches, once everything was looked at that must be.
     async fn turn(&mut self, lanes: &mut Lanes, most: usize) -> Vec<Vec<Unit>> {
         if self.is_stopped() {
@@ -247,54 +209,12 @@ impl Run<'_> {
         (lane(step), chain)
     }
 
-    /// Returns how a step ended with which the run did not go on.
-    fn interrupted(&self, chain: &Chain) -> Outcome {
-        let sent = chain.next > 0 || matches!(chain.lost, Some(Lost::Answer(_)));
-        match self.requests(chain.place).len() {
-            len if sent && chain.lost.is_none() && chain.next >= len => Outcome::Done,
-            _ if sent => Outcome::Failed {
-                message: format!(
-                    "could not {} to the end: the run stopped",
-                    deed(&self.steps[chain.place])
-                ),
-                hint: Some("some of it was sent; planning again is safe".to_owned()),
-            },
-            _ => Outcome::NotBegun,
-        }
-    }
-
     /// Returns whether nothing more is to be sent, and notes why.
     fn is_stopped(&mut self) -> bool {
         if self.stopped.is_none() && self.client.stop().is_asked() {
             self.stopped = Some("it was interrupted".to_owned());
         }
         self.stopped.is_some()
-    }
-
-    fn end(&mut self, place: usize, outcome: Outcome) {
-        let step = &self.steps[place];
-        let guest = step.change.object().guest();
-        if must_succeed(step) && outcome != Outcome::Done {
-            self.halted.extend(guest.map(str::to_owned));
-        }
-        if step.stage == Stage::Block && outcome == Outcome::Done {
-            self.blocked
-                .extend(guest.map(|key| (key.to_owned(), place)));
-        }
-        if let Some(left) = admitted(step).and_then(|guest| self.coming.get_mut(guest)) {
-            *left = left.saturating_sub(1);
-        }
-        (self.progress)(step, &outcome);
-        let before = self.ends.insert(place, outcome);
-        debug_assert!(before.is_none(), "a step ends once");
-    }
-
-    /// Ends steps whose chains leave their lanes.
-    fn end_all(&mut self, lanes: &mut Lanes, over: Vec<(usize, Outcome)>) {
-        for (place, outcome) in over {
-            lanes.remove(&lane(&self.steps[place]), place);
-            self.end(place, outcome);
-        }
     }
 
     /// Returns what a step sends, from the first request on.
@@ -326,151 +246,6 @@ impl Run<'_> {
             batches.push(units.by_ref().take(BATCH).collect());
         }
         batches
-    }
-
-    /// Takes in the answers to batches.
-    fn take_in(&mut self, answers: Vec<Result<Answered, JoinError>>, lanes: &mut Lanes) {
-        let mut units = Vec::new();
-        for answer in answers {
-            let answer = answer.unwrap_or_else(|error| resume_unwind(error.into_panic()));
-            units.extend(answer.0.into_iter().zip(answer.1));
-        }
-        let entries = units.iter();
-        let entries = entries.flat_map(|(unit, result)| self.entries(unit, Some(result)));
-        let entries = entries.collect();
-        self.log(entries);
-        let mut over = Vec::new();
-        for (unit, result) in units {
-            self.trying &= !is_invitation(&unit.request);
-            lanes.leave(&unit);
-            let chains = lanes.chains(&unit);
-            match result {
-                Ok(reply) => match self.accepted(&unit, &reply) {
-                    Ok(()) => over.extend(chains.filter_map(|chain| self.goes_on(chain))),
-                    Err(message) => {
-                        let hint = None;
-                        over.push((unit.places[0], Outcome::Failed { message, hint }));
-                    }
-                },
-                Err(error) => over.extend(self.refused(&unit, &error, chains)),
-            }
-        }
-        self.end_all(lanes, over);
-    }
-
-    /// Goes on to the next request of a step, or returns that it is done.
-    fn goes_on(&self, chain: &mut Chain) -> Option<(usize, Outcome)> {
-        if let Some((_, outcome)) = chain.undo.take() {
-            return Some((chain.place, outcome));
-        }
-        chain.advance();
-        let is_over = chain.next >= self.requests(chain.place).len();
-        is_over.then_some((chain.place, Outcome::Done))
-    }
-
-    /// Takes in what an answer says.
-    fn accepted(&mut self, unit: &Unit, reply: &Reply) -> Result<(), String> {
-        self.invited |= is_invitation(&unit.request);
-        if let Some((address, pointer)) = &unit.request.binds {
-            let id = reply.body.pointer(pointer).and_then(Value::as_str);
-            let id =
-                id.ok_or_else(|| format!("{address}: Graph did not say which object it made"))?;
-            self.bind(address, id)?;
-        }
-        if let Some((address, pointer)) = &unit.request.secret {
-            let link = reply.body.pointer(pointer).and_then(Value::as_str);
-            let link = link.filter(|link| link.starts_with("https://"));
-            let link =
-                link.ok_or_else(|| format!("{address}: Graph did not say where to redeem"))?;
-            self.links.insert(address.clone(), link.to_owned());
-        }
-        if is_restore(&unit.request) {
-            self.restored(unit.places[0]);
-        }
-        Ok(())
-    }
-
-    /// Records the id of what this run created. One of an object that the plan saw is a failure:
-    /// what follows would write to the wrong object.
-    fn bind(&mut self, address: &Address, id: &str) -> Result<(), String> {
-        let users = [&self.snapshot.users, &self.snapshot.deleted];
-        if self.ids.contains(id) || users.iter().any(|users| users.contains_key(id)) {
-            return Err(format!(
-                "{address}: Graph answered with an account that was there before ({id}); plan again"
-            ));
-        }
-        self.fresh.insert(id.to_owned());
-        self.ids.bind(address.clone(), id.to_owned());
-        Ok(())
-    }
-
-    fn restored(&mut self, place: usize) {
-        let id = self.ids.get(&self.steps[place].address);
-        self.fresh.extend(id.map(str::to_owned));
-    }
-
-    /// Puts chains off, sends them alone, or returns how they ended.
-    fn refused<'c>(
-        &mut self,
-        unit: &Unit,
-        error: &Error,
-        chains: impl Iterator<Item = &'c mut Chain>,
-    ) -> Vec<(usize, Outcome)> {
-        if error.is_suspicious_activity() && is_invitation(&unit.request) {
-            self.barred = Some(
-                "Microsoft blocks invitations for this tenant; only its support lifts that"
-                    .to_owned(),
-            );
-        }
-        if error.is_long_throttle() {
-            self.stopped = Some(error.to_string());
-        }
-        let mut over = Vec::new();
-        for chain in chains {
-            let step = &self.steps[chain.place];
-            if let Some((_, outcome)) = chain.undo.take() {
-                over.push((chain.place, not_taken_back(outcome, error)));
-            } else if matches!(error, Error::Stopped { .. }) {
-                over.push((chain.place, self.interrupted(chain)));
-            } else if unit.places.len() > 1 && error.is_about_content() {
-                // One of them spoilt it for all: each goes alone.
-                chain.single = true;
-            } else if error.is_lost() && self.can_be_found(chain.place, &unit.request) {
-                chain.lost = Some(Lost::Answer(error.clone()));
-            } else if let Some(undo) = unit.request.undo.as_ref().filter(|_| !error.is_lost()) {
-                let deed = format!("send the mail to {}", step.address.key);
-                let outcome = self.failed(chain.place, &deed, error);
-                chain.undo = Some(((**undo).clone(), outcome));
-            } else if error.is_not_yet()
-                && self.is_fresh(chain.place)
-                && chain.wait(self.options.settle)
-            {
-                tracing::debug!(step = %step.address, "not there yet, waiting");
-            } else {
-                over.push((chain.place, self.failed(chain.place, &deed(step), error)));
-            }
-        }
-        over
-    }
-
-    fn failed(&self, place: usize, deed: &str, error: &Error) -> Outcome {
-        let step = &self.steps[place];
-        let error = error.clone().needing(&step.permissions.join(", "));
-        Outcome::Failed {
-            message: format!("could not {deed}: {error}"),
-            hint: error.hint(),
-        }
-    }
-
-    /// Returns whether a step is about something that this run created.
-    fn is_fresh(&self, place: usize) -> bool {
-        let object = self.steps[place].change.object();
-        let addresses = object.refs().into_iter().chain([object.address()]);
-        addresses.into_iter().any(|address| {
-            self.ids
-                .get(&address)
-                .is_some_and(|id| self.fresh.contains(id))
-        })
     }
 
     /// Returns a line of the journal for each step of a unit: what is sent, or what came of it.
@@ -508,21 +283,6 @@ impl Run<'_> {
             self.stopped = Some(format!("the journal could not be written: {error}"));
         }
     }
-
-    /// Waits until what was created can be read back, and puts the report together.
-    async fn finish(mut self) -> Report {
-        let unsettled = self.read_back().await;
-        let mut ends = std::mem::take(&mut self.ends);
-        let outcomes = self.steps.iter().enumerate().map(|(place, step)| {
-            let outcome = ends.remove(&place).unwrap_or(Outcome::NotBegun);
-            (step.clone(), outcome)
-        });
-        Report {
-            outcomes: outcomes.collect(),
-            unsettled,
-            stopped: self.stopped,
-        }
-    }
 }
 
 /// A batch, and the answer to each of its units.
@@ -532,33 +292,6 @@ async fn sent(client: Client, batch: Vec<Unit>) -> Answered {
     let results = client.write(batch.iter().map(Unit::request).collect());
     let results = results.await;
     (batch, results)
-}
-
-/// Adds to how a step ended that its mark stands as if the mail were on its way.
-fn not_taken_back(outcome: Outcome, error: &Error) -> Outcome {
-    let still = format!("the guest stays marked as if the mail were being sent: {error}");
-    match outcome {
-        Outcome::Failed { message, hint } => Outcome::Failed {
-            message: format!("{message}; and {still}"),
-            hint,
-        },
-        _ => Outcome::Failed {
-            message: still,
-            hint: None,
-        },
-    }
-}
-
-/// Returns whether nothing more may be done to the guest if this step is not: sign-in is blocked
-/// before anything is taken or given, and nobody acts on an account under its old address.
-fn must_succeed(step: &Step) -> bool {
-    match &step.change {
-        Change::Create {
-            after: Object::Guest(guest),
-        } => guest.account_enabled == Some(false),
-        Change::Update { .. } => step.stage == Stage::Block,
-        _ => step.hands_over(),
-    }
 }
 
 /// Returns the guest whom a step brings in or keeps current.
