@@ -36,6 +36,7 @@ mod memberships;
 mod next;
 mod rules;
 mod sponsors;
+mod turnover;
 mod undeclared;
 mod welcome;
 

@@ -1,20 +1,17 @@
 //! Dynamic groups: who comes in and who falls out when a guest changes, or when a rule does. Nothing is
 //! written here: Entra follows the rules by itself, later.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::turnover::taken_in;
 use super::{Aim, World};
 use crate::address::Address;
 use crate::diff::Drawn;
-use crate::kinds::group::Group;
 use crate::kinds::guest::Guest;
 use crate::kinds::guest::user::User;
-use crate::kinds::{Change, Object};
+use crate::kinds::{Action, Change, Object};
 use crate::plan::Count;
 use crate::rule::{Person, Rule, Truth, parse};
-
-/// How many people are named.
-const NAMED: usize = 5;
 
 /// The dynamic groups as they will be, by name.
 struct Dynamic {
@@ -35,6 +32,7 @@ enum Effect {
     None,
     ComesIn,
     FallsOut,
+    /// It may be any of these.
     Unknown,
 }
 
@@ -56,17 +54,28 @@ impl Aim {
     pub(super) fn follow_rules(&mut self, world: World<'_>) {
         let mut changes = std::mem::take(&mut self.changes);
         let dynamic = self.dynamic(world, &changes);
+        if dynamic.groups.is_empty() {
+            self.changes = changes;
+            return;
+        }
+        let edited = edited(&changes);
         for drawn in &mut changes {
             match &drawn.change {
                 Change::Create {
                     after: Object::Guest(guest),
                 } => {
                     let guest = guest.clone();
-                    let effects = dynamic.invited(world, &guest);
+                    let person = Person::invited().becoming(&guest, world.stamp());
+                    let effects = dynamic.entered(&person);
                     drawn.notes = effects.notes();
                     self.keep_out(drawn, &guest, &effects);
                 }
                 Change::Update {
+                    before: Object::Guest(before),
+                    after: Object::Guest(after),
+                }
+                | Change::Act {
+                    action: Action::Repoint | Action::Restore,
                     before: Object::Guest(before),
                     after: Object::Guest(after),
                 } => {
@@ -83,7 +92,7 @@ impl Aim {
                     after: Object::Group(after),
                 } if before.rule() != after.rule() => {
                     let after = after.clone();
-                    self.ruled_anew(world, drawn, &after);
+                    self.ruled_anew(world, drawn, &after, &edited);
                 }
                 _ => {}
             }
@@ -147,18 +156,28 @@ impl Aim {
         after: &Guest,
     ) {
         let address = Address::guest(&after.key);
-        let user = self.ids.get(&address).and_then(|id| world.user(id));
-        let Some(user) = user else { return };
-        let effects = dynamic.effects(world, user, before, after);
-        let falls = effects.of(Effect::FallsOut);
-        drawn.notes = effects.notes();
+        let id = self.ids.get(&address);
+        let (user, deleted) = match id {
+            Some(id) => (world.user(id), world.snapshot.deleted.get(id)),
+            None => (None, None),
+        };
+        let effects = match (user, deleted) {
+            (Some(user), _) => dynamic.effects(world, user, before, after),
+            // Whoever is restored is nowhere yet.
+            (None, Some(user)) => {
+                dynamic.entered(&Person::seen(user).becoming(after, world.stamp()))
+            }
+            (None, None) => return,
+        };
+        drawn.notes.extend(effects.notes());
         self.keep_out(drawn, after, &effects);
-        if falls.is_empty() {
-            return;
+        if !effects.of(Effect::FallsOut).is_empty() {
+            drawn.counts.get_or_insert(Count::Removal);
         }
-        drawn.counts.get_or_insert(Count::Removal);
-        if let Some(kept) = world.kept(user) {
-            let text = format!("would fall out of {}, and {}", groups(&falls), kept.text());
+        let lost = effects.lost();
+        let kept = user.and_then(|user| world.kept(user));
+        if let Some(kept) = kept.filter(|_| !lost.is_empty()) {
+            let text = format!("would fall out of {}, and {}", groups(&lost), kept.text());
             let origin = drawn.because.origin.clone();
             self.block_itself(kept.code(), &address, text).origin = origin;
         }
@@ -169,7 +188,7 @@ impl Aim {
     fn keep_out(&mut self, drawn: &Drawn, guest: &Guest, effects: &Effects<'_>) {
         let address = Address::guest(&guest.key);
         let origin = &drawn.because.origin;
-        for (group, effect, _) in &effects.0 {
+        for Met { group, effect, .. } in &effects.0 {
             let excluded = group.excluded.as_ref();
             let Some(why) = excluded.filter(|_| guest.account_enabled != Some(false)) else {
                 continue;
@@ -185,159 +204,35 @@ impl Aim {
             finding.origin.clone_from(origin);
         }
     }
-
-    /// Says whom a new rule of an existing group takes in and drops.
-    fn ruled_anew(&mut self, world: World<'_>, drawn: &mut Drawn, group: &Group) {
-        let address = Address::group(&group.name);
-        let Some(rule) = group.rule().and_then(|rule| parse(rule).ok()) else {
-            return;
-        };
-        let turnover = self.turnover(world, &address, &rule);
-        let origin = drawn.because.origin.clone();
-        let mut refuse = |code: &str, text: String, hint: &str| {
-            let finding = self.block_itself(code, &address, text);
-            finding.hint(hint);
-            finding.origin.clone_from(&origin);
-        };
-        if !turnover.untold.is_empty() {
-            let lacks: Vec<_> = turnover.lacks.iter().map(String::as_str).collect();
-            let text = format!(
-                "whom its new membershipRule takes in cannot be told of {}: {} is not known",
-                some(&turnover.untold),
-                some(&lacks),
-            );
-            refuse(
-                "rule-unknown",
-                text,
-                "change it where Entra can check it, and then here",
-            );
-        }
-        if !turnover.unread.is_empty() {
-            let text = format!(
-                "whom its new membershipRule drops cannot be told: {} could not be read",
-                some(&turnover.unread)
-            );
-            refuse("rule-unknown", text, "plan again in a while");
-        }
-        if !turnover.people.is_empty() {
-            let text = format!(
-                "its new membershipRule drops people who are no guests: {}",
-                some(&turnover.people)
-            );
-            refuse(
-                "rule-drops-people",
-                text,
-                "nothing is ever taken from people who are no guests",
-            );
-        }
-        if !turnover.kept.is_empty() {
-            let text = format!(
-                "its new membershipRule drops guests from whom nothing is taken: {}",
-                some(&turnover.kept)
-            );
-            refuse(
-                "rule-drops-kept",
-                text,
-                "see scope.protected and requirements.privileged",
-            );
-        }
-        let seen = self.ids.get(&address);
-        let seen = seen.and_then(|id| world.snapshot.groups.groups.get(id));
-        let excluded = seen.and_then(|seen| world.excluded(seen));
-        if let Some(why) = excluded.filter(|_| !turnover.comes.is_empty()) {
-            let text = format!("its new membershipRule takes guests into a group {why}");
-            let finding = self.block_itself("excluded-group", &address, text);
-            finding.origin.clone_from(&origin);
-        }
-        if !turnover.falls.is_empty() {
-            let names = some(&turnover.falls);
-            drawn.notes.push(format!("falls out: {names}"));
-        }
-        drawn.notes.extend(notes_of_a_rule(&rule, &turnover.comes));
-        drawn.loses = turnover.falls;
-    }
-
-    /// Compares who is in a group with whom a rule takes in.
-    fn turnover(&self, world: World<'_>, group: &Address, rule: &Rule) -> Turnover {
-        let mut turnover = Turnover::default();
-        let id = self.ids.get(group).unwrap_or_default();
-        let Some(members) = world.snapshot.groups.members.get(id) else {
-            turnover.unread.push("its members".to_owned());
-            return turnover;
-        };
-        let guests = world.snapshot.users.values().filter(|user| user.is_guest());
-        let guests: Vec<_> = guests.collect();
-        let others = members
-            .iter()
-            .filter(|id| world.user(id).is_none_or(|user| !user.is_guest()));
-        for id in others {
-            let Some(user) = world.snapshot.followers.get(id) else {
-                turnover.unread.push(id.clone());
-                continue;
-            };
-            match rule.takes(&Person::seen(user)) {
-                Truth::Yes => {}
-                Truth::No => turnover.people.push(user.label()),
-                Truth::Unknown => turnover.unknown(user, rule),
-            }
-        }
-        for user in guests {
-            let name = || {
-                self.keys
-                    .get(&user.id)
-                    .cloned()
-                    .unwrap_or_else(|| user.label())
-            };
-            match (members.contains(&user.id), rule.takes(&Person::seen(user))) {
-                (_, Truth::Unknown) => turnover.unknown(user, rule),
-                (true, Truth::No) if world.kept(user).is_some() => turnover.kept.push(name()),
-                (true, Truth::No) => turnover.falls.push(name()),
-                (false, Truth::Yes) => turnover.comes.push(name()),
-                (true, Truth::Yes) | (false, Truth::No) => {}
-            }
-        }
-        turnover
-    }
-}
-
-/// What a new rule changes about who is in a group.
-#[derive(Debug, Default)]
-struct Turnover {
-    /// Guests who come in.
-    comes: Vec<String>,
-    /// Guests who fall out.
-    falls: Vec<String>,
-    /// Guests who would fall out and from whom nothing is taken.
-    kept: Vec<String>,
-    /// People who are no guests and would fall out.
-    people: Vec<String>,
-    /// Members of whom nothing could be read.
-    unread: Vec<String>,
-    /// Of whom it cannot be told.
-    untold: Vec<String>,
-    /// What is not known of them.
-    lacks: BTreeSet<String>,
-}
-
-impl Turnover {
-    fn unknown(&mut self, user: &User, rule: &Rule) {
-        self.untold.push(user.label());
-        let person = Person::seen(user);
-        self.lacks.extend(
-            rule.lacks(&person)
-                .into_iter()
-                .map(|name| format!("user.{name}")),
-        );
-    }
 }
 
 /// What a change means for one person, by group.
-struct Effects<'a>(Vec<(&'a Ruled, Effect, Vec<&'a str>)>);
+struct Effects<'a>(Vec<Met<'a>>);
+
+/// What a change means for one person in one group.
+struct Met<'a> {
+    group: &'a Ruled,
+    effect: Effect,
+    /// Whether the person is in the group now, as far as that is known.
+    before: Truth,
+    /// What is not known of the person.
+    lacks: BTreeSet<&'a str>,
+}
 
 impl<'a> Effects<'a> {
     fn of(&self, wanted: Effect) -> Vec<&'a str> {
-        let groups = self.0.iter().filter(|(_, effect, _)| *effect == wanted);
-        groups.map(|(group, ..)| group.name.as_str()).collect()
+        let met = self.0.iter().filter(|met| met.effect == wanted);
+        met.map(|met| met.group.name.as_str()).collect()
+    }
+
+    /// Returns what the person falls out of, for all that is known.
+    fn lost(&self) -> Vec<&'a str> {
+        let lost = self.0.iter().filter(|met| match met.effect {
+            Effect::FallsOut => true,
+            Effect::Unknown => met.before != Truth::No,
+            Effect::ComesIn | Effect::None => false,
+        });
+        lost.map(|met| met.group.name.as_str()).collect()
     }
 
     fn notes(&self) -> Vec<String> {
@@ -349,17 +244,17 @@ impl<'a> Effects<'a> {
             let names = self.of(effect);
             (!names.is_empty()).then(|| format!("{verb} {}", groups(&names)))
         });
-        let unknown = self
-            .0
-            .iter()
-            .filter(|(_, effect, _)| *effect == Effect::Unknown);
-        let unknown = unknown.map(|(group, _, lacks)| {
-            let lacks: Vec<_> = lacks.iter().map(|name| format!("user.{name}")).collect();
-            let group = groups(&[&group.name]);
-            format!(
-                "may come into or fall out of {group}: {} is not known",
-                lacks.join(", ")
-            )
+        let unknown = self.0.iter().filter(|met| met.effect == Effect::Unknown);
+        let unknown = unknown.map(|met| {
+            let lacks = met.lacks.iter().map(|name| format!("user.{name}"));
+            let lacks: Vec<_> = lacks.collect();
+            let verb = match met.before {
+                Truth::No => "may come into",
+                Truth::Yes => "may fall out of",
+                Truth::Unknown => "may come into or fall out of",
+            };
+            let group = groups(&[&met.group.name]);
+            format!("{verb} {group}: {} is not known", lacks.join(", "))
         });
         said.chain(unknown).collect()
     }
@@ -381,58 +276,46 @@ impl Dynamic {
             .groups
             .iter()
             .filter(|group| group.rule.tells_apart(&then, &now));
-        let effects = concerned.map(|group| {
+        let met = concerned.map(|group| {
             let rule = &group.rule;
-            let effect = Effect::of(rule.takes(&then), rule.takes(&now));
-            let lacks = [rule.lacks(&then), rule.lacks(&now)].concat();
-            let lacks: BTreeSet<_> = lacks.into_iter().collect();
-            (group, effect, lacks.into_iter().collect())
+            let before = rule.takes(&then);
+            let lacks = [rule.lacks(&then), rule.lacks(&now)];
+            Met {
+                group,
+                effect: Effect::of(before, rule.takes(&now)),
+                before,
+                lacks: lacks.into_iter().flatten().collect(),
+            }
         });
-        Effects(effects.collect())
+        Effects(met.collect())
     }
 
-    /// Returns which groups somebody comes into who is invited.
-    fn invited(&self, world: World<'_>, guest: &Guest) -> Effects<'_> {
-        let person = Person::invited().becoming(guest, world.stamp());
-        let groups = self.groups.iter().map(|group| {
-            let effect = Effect::of(Truth::No, group.rule.takes(&person));
-            (group, effect, group.rule.lacks(&person))
+    /// Returns which groups somebody comes into who is in none.
+    fn entered(&self, person: &Person) -> Effects<'_> {
+        let met = self.groups.iter().map(|group| Met {
+            group,
+            effect: Effect::of(Truth::No, group.rule.takes(person)),
+            before: Truth::No,
+            lacks: group.rule.lacks(person).into_iter().collect(),
         });
-        Effects(groups.collect())
+        Effects(met.collect())
     }
 }
 
-/// Says whom a new dynamic group takes in.
-fn taken_in(world: World<'_>, group: &Group) -> Vec<String> {
-    let Some(rule) = group.rule().and_then(|rule| parse(rule).ok()) else {
-        return Vec::new();
-    };
-    let guests = world.snapshot.users.values().filter(|user| user.is_guest());
-    let taken = guests.filter(|user| rule.takes(&Person::seen(user)) == Truth::Yes);
-    let taken: Vec<_> = taken.map(User::label).collect();
-    notes_of_a_rule(&rule, &taken)
-}
-
-/// Says which guests a rule takes in anew, and whether others may be among them.
-fn notes_of_a_rule(rule: &Rule, comes: &[String]) -> Vec<String> {
-    let mut notes = Vec::new();
-    if !comes.is_empty() {
-        notes.push(format!("comes in: {}", some(comes)));
+/// Returns the guests who are changed while a rule is, by key, as they will be.
+fn edited(changes: &[Drawn]) -> BTreeMap<String, Guest> {
+    let has_rule = |drawn: &&Drawn| matches!(&drawn.change, Change::Update { after: Object::Group(group), .. } if group.rule().is_some());
+    if !changes.iter().any(|drawn| has_rule(&drawn)) {
+        return BTreeMap::new();
     }
-    if rule.takes(&Person::of_type("Member")) != Truth::No {
-        notes.push("people who are no guests may come in, too".to_owned());
-    }
-    notes
-}
-
-/// Names the first of some.
-fn some<T: AsRef<str>>(names: &[T]) -> String {
-    let first: Vec<_> = names.iter().take(NAMED).map(AsRef::as_ref).collect();
-    let more = match names.len().saturating_sub(NAMED) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    format!("{}{more}", first.join(", "))
+    let edited = changes.iter().filter_map(|drawn| match &drawn.change {
+        Change::Update {
+            after: Object::Guest(guest),
+            ..
+        } => Some((guest.key.clone(), (**guest).clone())),
+        _ => None,
+    });
+    edited.collect()
 }
 
 fn groups(names: &[&str]) -> String {

@@ -76,7 +76,7 @@ guests:
         department  "Sales" → "Audit"
         comes into dynamic group audit
         falls out of dynamic group sales
-        may come into or fall out of dynamic group plans: user.sipProxyAddress is not known
+        may come into dynamic group plans: user.sipProxyAddress is not known
     ~ guest bob@contoso.example                               guests/all.yaml:4
         jobTitle  nothing → "Auditor"
 
@@ -326,4 +326,63 @@ fn a_new_rule_leads_nobody_into_a_group_that_is_excluded() {
     ");
     let narrower = ruled(r#"user.mail -eq "bob@contoso.example""#);
     assert_eq!(errors(&tenant, THREE, &narrower), [""; 0]);
+}
+
+#[test]
+fn what_may_drop_the_protected_is_not_done_either() {
+    let mut tenant = tenant();
+    tenant.groups.push(dynamic(
+        "x",
+        "either",
+        "user.department -eq \"Sales\" -or user.sipProxyAddress -eq \"x\"",
+        &["g1"],
+    ));
+    let guests = THREE.replace(
+        "ada@contoso.example",
+        "ada@contoso.example, department: Other",
+    );
+    let policies = "scope: {protected: [ada@contoso.example]}";
+    insta::assert_snapshot!(errors(&tenant, &guests, policies).join("\n"), @"
+    guest ada@contoso.example: would fall out of dynamic groups either, sales, and is protected (scope.protected): nothing is taken
+    ");
+}
+
+#[test]
+fn a_guest_and_a_rule_that_change_together_are_seen_together() {
+    let guests = THREE.replace(
+        "bob@contoso.example",
+        "bob@contoso.example, department: Sales",
+    );
+    let rule = ruled(r#"user.department -eq "Sales" -and user.mail -startsWith "bob""#);
+    let plan = tenant().plan(&guests, &rule, NOW, &Request::default());
+    let group = plan
+        .steps
+        .iter()
+        .find(|step| step.address.key == "audit")
+        .unwrap();
+    assert_eq!(group.loses, ["eve@litware.example"]);
+}
+
+#[test]
+fn another_address_can_lead_into_a_group_and_out_of_another() {
+    let mut tenant = tenant();
+    tenant.groups = vec![
+        dynamic("c", "contoso", "user.mail -startsWith \"ada@\"", &["g1"]),
+        dynamic("n", "new", "user.mail -startsWith \"a.lovelace@\"", &[]),
+    ];
+    let guests = "guests: [{mail: a.lovelace@contoso.example, formerly: ada@contoso.example}]";
+    let plan = tenant.plan(guests, "", NOW, &Request::default());
+    let notes: Vec<_> = plan.steps.iter().flat_map(|step| &step.notes).collect();
+    assert!(
+        notes
+            .iter()
+            .any(|note| *note == "comes into dynamic group new"),
+        "{notes:?}"
+    );
+    assert!(
+        notes
+            .iter()
+            .any(|note| *note == "falls out of dynamic group contoso"),
+        "{notes:?}"
+    );
 }
