@@ -12,8 +12,9 @@ use super::{Action, Change, Cx, Kind, Stage};
 use crate::address::{Address, ObjectId};
 use crate::mail::Mail;
 use crate::request::{Read, Request};
-use crate::stamp::{Mark, OWED, SENDING, Stamp};
+use crate::stamp::{Mark, Stamp};
 
+mod asks;
 pub mod profile;
 pub mod user;
 pub mod written;
@@ -143,20 +144,6 @@ impl Guest {
         body
     }
 
-    /// Returns the body that asks the guest to redeem (again). It names the account by id, so
-    /// that it can never make a second one.
-    /// Source: "Reset redemption status for a guest user", Entra External ID.
-    fn reset(&self, id: &str, send: bool) -> Value {
-        let invitation = Invitation {
-            send,
-            ..self.invitation.clone().unwrap_or_default()
-        };
-        let mut body = invitation.body(self.mail.as_deref().unwrap_or_default());
-        body["resetRedemption"] = json!(true);
-        body["invitedUser"] = json!({ "id": id });
-        body
-    }
-
     /// Returns the properties that differ from `before`, as a PATCH body; nothing if none does.
     fn difference(&self, before: Option<&Self>, cx: &Cx<'_>) -> Option<Value> {
         let mut body = Map::new();
@@ -192,82 +179,6 @@ impl Guest {
         (!body.is_empty()).then_some(Value::Object(body))
     }
 
-    /// Returns the request that asks the guest to redeem (again).
-    fn asking(&self, id: &str, send: bool) -> Request {
-        self.telling(Request::post("/invitations", self.reset(id, send)))
-    }
-
-    /// Returns an invitation that tells us the link, where a mail of ours needs it.
-    fn telling(&self, invitation: Request) -> Request {
-        match self.mail() {
-            Some(_) => invitation.disclosing(self.address(), LINK),
-            None => invitation,
-        }
-    }
-
-    fn mail(&self) -> Option<&Mail> {
-        let invitation = self
-            .invitation
-            .as_ref()
-            .filter(|invitation| invitation.send);
-        invitation.and_then(|invitation| invitation.mail.as_ref())
-    }
-
-    /// Returns the guest with a mail of ours that is to be sent, if there is one.
-    fn owing(&self) -> Self {
-        match self.mail() {
-            Some(_) => self.marked(OWED),
-            None => self.clone(),
-        }
-    }
-
-    fn marked(&self, text: &str) -> Self {
-        Self {
-            stamp: self
-                .stamp
-                .clone()
-                .map(|stamp| stamp.marked(Mark::Welcome, text)),
-            ..self.clone()
-        }
-    }
-
-    /// Returns the guest with its stamp; one who is only now taken on has the one that comes with that. What
-    /// is still to be done is not marked.
-    fn stamped_as(&self, after: &Self) -> Self {
-        let coming = || Some(after.stamp.clone()?.without(Mark::Reset));
-        Self {
-            stamp: self.stamp.clone().or_else(coming),
-            ..self.clone()
-        }
-    }
-
-    /// Returns the requests that send our own mail, once its link is known: marked before, so that a run
-    /// that is killed never leads to a second one, and taken back where the mail is refused. A copy goes
-    /// after all that, and without the link.
-    fn delivery(&self, cx: &Cx<'_>) -> Vec<Request> {
-        let (Some(mail), Some(link)) = (self.mail(), cx.links.get(&self.address())) else {
-            return Vec::new();
-        };
-        let (owed, sending) = (self.marked(OWED), self.marked(SENDING));
-        let to = self.mail.as_deref().unwrap_or_default();
-        let send = Request::post(
-            format!("/users/{}/sendMail", mail.sender),
-            mail.body(to, link),
-        );
-        let send = send.undone_by(owed.patch(Some(&sending), cx));
-        let copy = mail.cc.as_ref().map(|cc| {
-            let path = format!("/users/{}/sendMail", mail.sender);
-            Request::post(path, mail.copy(cc))
-        });
-        let steps = [
-            sending.patch(Some(&owed), cx),
-            Some(send),
-            self.patch(Some(&sending), cx),
-            copy,
-        ];
-        steps.into_iter().flatten().collect()
-    }
-
     fn patch(&self, before: Option<&Self>, cx: &Cx<'_>) -> Option<Request> {
         Some(Request::patch(self.path(cx)?, self.difference(before, cx)?))
     }
@@ -276,76 +187,23 @@ impl Guest {
         let Some(id) = cx.ids.get(&after.address()) else {
             return Vec::new();
         };
-        let path = format!("/users/{id}");
-        let revoke =
-            || Request::post(format!("{path}/revokeSignInSessions"), Value::Null).repeatable();
-        let send = after
-            .invitation
-            .as_ref()
-            .is_none_or(|invitation| invitation.send && !invitation.is_ours());
-        let owing = after.owing();
         match action {
-            Action::RevokeSessions => vec![revoke()],
+            Action::RevokeSessions => vec![Self::revoke(id)],
             Action::Restore => {
-                let restore =
-                    Request::post(format!("/directory/deletedItems/{id}/restore"), Value::Null);
-                std::iter::once(restore)
+                let path = format!("/directory/deletedItems/{id}/restore");
+                std::iter::once(Request::post(path, Value::Null))
                     .chain(after.patch(Some(before), cx))
                     .collect()
             }
-            // The new address goes into `mail` first, with a mark that the reset is still owed.
-            Action::Repoint => {
-                let owed = Self {
-                    stamp: owing
-                        .stamp
-                        .clone()
-                        .map(|stamp| stamp.marked_now(Mark::Repoint)),
-                    ..after.clone()
-                };
-                let clear = owing.patch(Some(&owed), cx);
-                owed.patch(Some(before), cx)
-                    .into_iter()
-                    .chain([revoke(), after.asking(id, send)])
-                    .chain(clear)
-                    .chain(after.delivery(cx))
-                    .collect()
-            }
-            Action::ResetRedemption => {
-                // Graph mails with the reset; we do after it, which must not be forgotten in between.
-                let announced = match after.mail() {
-                    Some(_) => before.stamped_as(after).marked(OWED),
-                    None => before.clone(),
-                };
-                announced
-                    .patch(Some(before), cx)
-                    .into_iter()
-                    .chain([after.asking(id, send)])
-                    .chain(owing.patch(Some(&announced), cx))
-                    .chain(after.delivery(cx))
-                    .collect()
-            }
-            // Marked before it is sent: a reminder that is lost is better than one sent daily.
-            Action::Remind => owing
-                .patch(Some(before), cx)
-                .into_iter()
-                .chain([after.asking(id, send)])
-                .chain(after.delivery(cx))
-                .collect(),
-            Action::Welcome if after.mail().is_some() => std::iter::once(after.asking(id, false))
-                .chain(after.delivery(cx))
-                .collect(),
-            // Since it was owed, the files leave it to Microsoft.
-            Action::Welcome => {
-                let (owed, sending) = (after.marked(OWED), after.marked(SENDING));
-                let asking = after.asking(id, send);
-                let steps = [
-                    sending.patch(Some(&owed), cx),
-                    Some(asking.undone_by(owed.patch(Some(&sending), cx))),
-                    after.patch(Some(&sending), cx),
-                ];
-                steps.into_iter().flatten().collect()
-            }
+            Action::Repoint => after.repoint(before, id, cx),
+            Action::ResetRedemption => after.reset_redemption(before, id, cx),
+            Action::Remind => after.remind(before, id, cx),
+            Action::Welcome => after.welcome(id, cx),
         }
+    }
+
+    fn revoke(id: &str) -> Request {
+        Request::post(format!("/users/{id}/revokeSignInSessions"), Value::Null).repeatable()
     }
 }
 
