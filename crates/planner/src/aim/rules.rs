@@ -16,6 +16,8 @@ use crate::rule::{Person, Rule, Truth, parse};
 /// The dynamic groups as they will be, by name.
 struct Dynamic {
     groups: Vec<Ruled>,
+    /// The places of those whose rules ask for a property: there may be thousands of groups.
+    asking: BTreeMap<String, Vec<usize>>,
 }
 
 /// A dynamic group.
@@ -143,7 +145,13 @@ impl Aim {
             }
         }
         groups.sort_by(|a, b| a.name.cmp(&b.name));
-        Dynamic { groups }
+        let mut asking: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (place, group) in groups.iter().enumerate() {
+            for property in group.rule.asks() {
+                asking.entry(property.to_owned()).or_default().push(place);
+            }
+        }
+        Dynamic { groups, asking }
     }
 
     /// Says what a change of a guest leads into and out of.
@@ -272,10 +280,10 @@ impl Dynamic {
         let seen = Person::seen(user);
         let then = seen.clone().becoming(before, world.stamp());
         let now = seen.becoming(after, world.stamp());
-        let concerned = self
-            .groups
-            .iter()
-            .filter(|group| group.rule.tells_apart(&then, &now));
+        let differing = then.differing(&now).into_iter();
+        let places = differing.filter_map(|property| self.asking.get(property));
+        let places: BTreeSet<_> = places.flatten().collect();
+        let concerned = places.into_iter().map(|place| &self.groups[*place]);
         let met = concerned.map(|group| {
             let rule = &group.rule;
             let before = rule.takes(&then);

@@ -1,6 +1,6 @@
 //! Asks a rule about a person.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::property::graph_name;
 use super::{Operator, Rule, Test, Value};
@@ -166,6 +166,15 @@ impl Person {
         person
     }
 
+    /// Returns the properties that two people hold differently, by Graph's names.
+    pub fn differing<'a>(&'a self, other: &'a Self) -> BTreeSet<&'a str> {
+        let names = self.held.keys().chain(other.held.keys());
+        names
+            .filter(|name| self.held.get(*name) != other.held.get(*name))
+            .map(String::as_str)
+            .collect()
+    }
+
     fn enabled(&mut self, enabled: Option<bool>) {
         self.has("accountEnabled", enabled.map_or(Held::Unknown, Held::Flag));
     }
@@ -193,12 +202,15 @@ impl Rule {
         }
     }
 
-    /// Returns whether it asks for anything that two people hold differently.
-    pub fn tells_apart(&self, one: &Person, other: &Person) -> bool {
-        self.any(&|part| match part {
-            Self::Is(name, _) | Self::Items(name, _) => one.holds(name) != other.holds(name),
-            _ => false,
-        })
+    /// Returns the properties that it asks for, by Graph's names.
+    pub fn asks(&self) -> BTreeSet<&str> {
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts.iter().flat_map(Self::asks).collect(),
+            Self::Not(part) => part.asks(),
+            Self::Is(name, _) | Self::Items(name, _) => BTreeSet::from([graph_name(name)]),
+            // No property of a user is asked for, or none that we change.
+            Self::Device(_) | Self::DirectReports => BTreeSet::new(),
+        }
     }
 
     /// Returns the properties that a person's answer hangs on and of which nobody knows what they

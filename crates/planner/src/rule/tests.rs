@@ -25,7 +25,7 @@ fn rules_and_people() {
     let bob = person(json!({
         "userType": "Member", "companyName": null, "department": "Sales \"North\"", "city": "Lagos",
         "accountEnabled": false, "onPremisesSyncEnabled": true, "mobilePhone": "1",
-        "onPremisesExtensionAttributes": {"extensionAttribute1": "It's", "extensionAttribute15": "guestlist owner=x"},
+        "onPremisesExtensionAttributes": {"extensionAttribute1": "It's", "extensionAttribute2": "\"Sales\"", "extensionAttribute15": "guestlist owner=x"},
     }));
     let new = Person::invited();
     for (rule, expected) in [
@@ -70,6 +70,7 @@ fn rules_and_people() {
         ),
         (r#"user.extensionAttribute1 -eq 'it''s'"#, [No, Yes, No]),
         (r#"user.department -eq "sales `"North`"""#, [No, Yes, No]),
+        (r#"user.extensionAttribute2 -eq `"Sales`""#, [No, Yes, No]),
         // Precedence: -not before -and before -or; hyphens are optional.
         (
             r#"user.city -eq "Oslo" -or user.userType -eq "Guest" -and user.companyName -eq "Contoso""#,

@@ -39,6 +39,10 @@ pub(super) fn words(text: &str) -> Result<Vec<Word>, Mistake> {
                 let (text, end) = quoted(&letters, at)?;
                 (Kind::Text(text), end)
             }
+            '`' if letters.get(at + 1) == Some(&'"') => {
+                let (text, end) = quoted_with_quotes(&letters, at)?;
+                (Kind::Text(text), end)
+            }
             _ if is_bare(letter) => {
                 let rest = letters[at..].iter();
                 let end = at + rest.take_while(|letter| is_bare(**letter)).count();
@@ -67,6 +71,21 @@ fn stray(letter: char, at: usize) -> Mistake {
     } else {
         mistake
     }
+}
+
+/// Returns a text whose quotes are part of it, and where it ends: as Entra's page writes it, with a
+/// backtick in front of either.
+fn quoted_with_quotes(letters: &[char], from: usize) -> Result<(String, usize), Mistake> {
+    let rest = &letters[from + 2..];
+    let end = rest.windows(2).position(|pair| pair == ['`', '"']);
+    let Some(end) = end else {
+        return Err(Mistake::new(
+            from,
+            "the quote that begins here does not end",
+        ));
+    };
+    let text: String = rest[..end].iter().collect();
+    Ok((format!("\"{text}\""), from + 2 + end + 2))
 }
 
 /// Returns a text in quotes and where it ends. A backtick takes the next character as it is; a
