@@ -89,6 +89,9 @@ impl Aim {
                 (true, Truth::Yes) | (false, Truth::No) => {}
             }
         }
+        for names in [&mut turnover.comes, &mut turnover.falls, &mut turnover.kept] {
+            names.sort();
+        }
         turnover
     }
 }
@@ -197,7 +200,8 @@ pub(super) fn taken_in(world: World<'_>, group: &Group) -> Vec<String> {
     };
     let guests = world.snapshot.users.values().filter(|user| user.is_guest());
     let taken = guests.filter(|user| rule.takes(&Person::seen(user)) == Truth::Yes);
-    let taken: Vec<_> = taken.map(User::label).collect();
+    let taken: BTreeSet<_> = taken.map(User::label).collect();
+    let taken: Vec<_> = taken.into_iter().collect();
     notes_of_a_rule(&rule, &taken)
 }
 
