@@ -312,6 +312,22 @@ pub(crate) const CASES: &[Case] = &[
         &["`licenses` is not supported yet"],
     ),
     (
+        "a directory role that policies do not allow, and one twice",
+        &[
+            POLICY,
+            (
+                "guests/a.yaml",
+                "guests:\n  - mail: ada@contoso.example\n    directoryRoles: [User Administrator, Guest inviter, Reports Reader, {name: Reports Reader}, {role: x}]\n  - {mail: b@contoso.example, directoryRoles: [User Administrator, Guest inviter, Reports Reader, {name: Reports Reader}]}\n",
+            ),
+        ],
+        &[
+            "unknown key `role`",
+            "directory role `User Administrator` is privileged, and `requirements.privileged` does not name it",
+            "did you mean `Guest Inviter`?",
+            "directory role `Reports Reader` is listed twice",
+        ],
+    ),
+    (
         "a mailbox that is not allowed",
         &[
             POLICY,

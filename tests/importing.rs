@@ -38,11 +38,13 @@ fn tenant() -> Tenant {
         "o'neil@litware.example",
         json!({ "displayName": HOSTILE, "companyName": "yes" }),
     );
-    guest(
+    let plain = guest(
         &tenant,
         "plain@contoso.example",
         json!({ "jobTitle": "- x", "department": "2026-01-01" }),
     );
+    tenant.sandbox.assign_role(&ada, "Directory Readers");
+    tenant.sandbox.assign_role(&plain, "User Administrator");
     guest(
         &tenant,
         "synced@contoso.example",
@@ -82,10 +84,16 @@ fn what_is_there_becomes_files_after_which_a_plan_only_stamps() {
         "note: 1 left out, the account is synchronised from on-premises: synced@contoso.example",
         "note: 1 left out, the attribute of the stamp holds something else: theirs@contoso.example",
         "another group has the name",
+        "note: 1 left out, directory role User Administrator, which policies let no file give: plain@contoso.example",
         "characters that cannot be seen",
     ] {
         assert!(told.contains(note), "{note} is not in\n{told}");
     }
+    let file = std::fs::read_to_string(repository.path().join("guests/contoso.example.yaml"));
+    assert!(
+        file.unwrap()
+            .contains("\n    directoryRoles: [Directory Readers]\n")
+    );
     tenant.run(&repository, &["validate"]).ends(0);
     let plan = tenant
         .run(&repository, &["plan", "--format", "json"])

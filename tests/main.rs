@@ -7,6 +7,7 @@
 )]
 
 mod asking;
+mod assignments;
 mod bad_input;
 #[cfg(all(unix, feature = "browser"))]
 mod browser;

@@ -28,12 +28,14 @@ groups:
   - {name: readers}
   - {name: writers, adopt: true, description: As the files say, guests: exact}
 lifecycle: {pending: {remind: 14d}}
+requirements: {privileged: [User Administrator]}
 ";
 
 /// Returns the files, as of `now`.
 pub(crate) fn files(now: Timestamp) -> [(&'static str, String); 2] {
     let guests = json!({ "guests": [
-        { "mail": INVITED, "displayName": "New One", "sponsors": ["grace@fabrikam.example"], "groups": ["projects", "readers"] },
+        { "mail": INVITED, "displayName": "New One", "sponsors": ["grace@fabrikam.example"], "groups": ["projects", "readers"],
+          "directoryRoles": ["Directory Readers"] },
         { "mail": "new2@contoso.example", "department": "Audit", "groups": ["readers"] },
         { "mail": "new3@contoso.example", "sponsors": ["grace@fabrikam.example", "alan@fabrikam.example"], "groups": ["writers"] },
         { "mail": "adopted@contoso.example", "department": "Audit", "groups": ["readers", "writers"] },
@@ -43,7 +45,7 @@ pub(crate) fn files(now: Timestamp) -> [(&'static str, String); 2] {
         { "mail": "pending@contoso.example" },
         { "mail": "consent@contoso.example", "redeemedSince": day(now, 30) },
         { "mail": "moved@contoso.example", "formerly": FORMER, "groups": ["readers"] },
-        { "mail": "trimmed@contoso.example", "groups": ["projects"], "sponsors": ["grace@fabrikam.example"] },
+        { "mail": "trimmed@contoso.example", "groups": ["projects"], "sponsors": ["grace@fabrikam.example"], "directoryRoles": ["Reports Reader"] },
         { "mail": "many1@contoso.example", "groups": ["projects", "readers"] },
         { "mail": "many2@contoso.example", "groups": ["projects", "readers"] },
         { "mail": "many3@contoso.example", "groups": ["projects", "readers"] },
@@ -137,6 +139,8 @@ pub(crate) fn tenant(now: Timestamp) -> Sandbox {
         let id = format!("b0000000-0000-4000-8000-0000000000{number:02x}");
         sandbox.insert_group(json!({ "id": id, "displayName": name, "mailNickname": name, "mailEnabled": false, "securityEnabled": true, "members": members }));
     };
+    sandbox.assign_role(&expired, "User Administrator");
+    sandbox.assign_role(&trimmed, "Guest Inviter");
     group(1, "readers", json!([grace, expired, dropped]));
     group(2, "writers", json!([grace, expired, trimmed, stray]));
     group(3, "others", json!([expired, trimmed]));
@@ -192,6 +196,15 @@ pub(crate) fn essence(sandbox: &Sandbox, now: Timestamp) -> BTreeMap<String, Val
         let key = format!("{kind} {}", user["mail"].as_str().unwrap_or_default());
         let twin = essence.insert(key.clone(), facts);
         assert!(twin.is_none(), "two accounts: {key}");
+    }
+    for role in list("roleAssignments") {
+        let key = format!(
+            "role {} of {}",
+            role["roleDefinitionId"],
+            name(&role["principalId"]).as_str().unwrap_or_default()
+        );
+        let twin = essence.insert(key.clone(), json!({ "scope": role["directoryScopeId"] }));
+        assert!(twin.is_none(), "two assignments: {key}");
     }
     for group in &groups {
         let facts = json!({

@@ -51,9 +51,9 @@ fn surprises(config: &Config, key: &str, date: &str) -> Vec<String> {
             "{key} has less time than before: {date} instead of {old}"
         ));
     }
-    for (group, granted) in declared.groups.iter().flat_map(|groups| groups.iter()) {
+    for (what, granted) in declared.grants() {
         if let Some(end) = granted.expires.filter(|end| end.end(zone) < new.end(zone)) {
-            lines.push(format!("{key} is in {group} until {end} all the same"));
+            lines.push(format!("{key} has {what} until {end} all the same"));
         }
     }
     lines

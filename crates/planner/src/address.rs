@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 /// Graph's id of an object: a GUID.
 pub type ObjectId = String;
 
-/// Names one object, in files and in plans alike: `guest ada@contoso.example`.
+/// Names one object, in files and in plans alike: `guest ada@contoso.example`. The words of a kind are
+/// shown apart: `directory role Directory Readers / ada@contoso.example`.
 #[derive(
     Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
@@ -48,7 +49,13 @@ impl Address {
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.kind, self.key)
+        for letter in self.kind.chars() {
+            if letter.is_ascii_uppercase() {
+                f.write_str(" ")?;
+            }
+            write!(f, "{}", letter.to_ascii_lowercase())?;
+        }
+        write!(f, " {}", self.key)
     }
 }
 

@@ -11,6 +11,7 @@ use crate::aim::Aim;
 use crate::few::Few;
 use crate::finding::Finding;
 use crate::forecast::Coming;
+use crate::kinds::assignment::{Edge, Sort};
 use crate::kinds::group::written::Declared as Group;
 use crate::kinds::guest::user::User;
 use crate::kinds::guest::written::Declared;
@@ -19,7 +20,7 @@ use crate::load::{Config, Origin};
 use crate::matching::{Match, Matching};
 use crate::plan::{Header, Plan, Request, decide};
 use crate::request::{Answer, Read};
-use crate::snapshot::{Snapshot, holds};
+use crate::snapshot::{Snapshot, holds, joined};
 use crate::time::show;
 
 /// What there is to say about one guest.
@@ -111,12 +112,7 @@ pub fn held(answer: &Answer) -> Option<BTreeMap<ObjectId, String>> {
     let Answer::Items(items) = answer else {
         return None;
     };
-    let named = items.iter().filter_map(|item| {
-        let id = item["id"].as_str()?.to_owned();
-        let name = item["displayName"].as_str().unwrap_or(&id).to_owned();
-        Some((id, name))
-    });
-    Some(named.collect())
+    Some(joined(items).collect())
 }
 
 /// What an explanation is put together from.
@@ -298,18 +294,33 @@ fn access(sources: Sources<'_>, user: &User) -> Vec<Access> {
             }
         }
     });
-    let roles = snapshot.role_assignments.iter();
-    let roles = roles.filter(|(principal, _)| *principal == user.id);
-    let roles = roles.map(|(_, role)| Access {
-        what: format!(
-            "directory role {}",
-            snapshot.roles.get(role).unwrap_or(role)
-        ),
-        origin: None,
-    });
-    let mut access: Vec<_> = groups.chain(roles).collect();
+    let others = Sort::ALL
+        .iter()
+        .flat_map(|sort| assigned(sources, *sort, user));
+    let mut access: Vec<_> = groups.chain(others).collect();
     access.sort_by(|a, b| a.what.cmp(&b.what));
     access
+}
+
+/// Returns what an account holds of a sort, with how long if it ends.
+fn assigned(sources: Sources<'_>, sort: Sort, user: &User) -> Vec<Access> {
+    let held = sources.snapshot.held(sort);
+    let given = sources.declared.and_then(|declared| declared.given(sort));
+    let access = |edge: &Edge| {
+        let name = held.name(&edge.to);
+        let granted = given.and_then(|given| given.get(name));
+        let granted = granted.filter(|_| edge.fixed.is_none());
+        let taken = sources.plan.steps.iter().any(|step| {
+            matches!(&step.change, Change::Delete { before: Object::Assignment(it) }
+                if it.guest == sources.key && it.sort == sort && it.to == name)
+        });
+        let end = if taken { ", until the next run" } else { "" };
+        Access {
+            what: format!("{}{end}", sort.called(name)),
+            origin: granted.map(|granted| granted.origin.clone()),
+        }
+    };
+    held.of(&user.id).map(access).collect()
 }
 
 /// Returns a membership in a declared group, with how long it lasts if no entry gives it any more.

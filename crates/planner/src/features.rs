@@ -1,11 +1,12 @@
 //! What each feature needs: permissions of the application, and licences of the tenant; and which
 //! features the files use.
 
+use crate::kinds::assignment::{Sort, directory_role};
 use crate::kinds::group::seen::role_assignable;
 use crate::load::Config;
 use crate::policy::{Left, Orphaned, Reach};
 use crate::request::Read;
-use crate::snapshot::{conditional_access, governed, role_assignments};
+use crate::snapshot::{conditional_access, governed};
 
 /// Something that the program does, and what it takes.
 #[derive(Clone, Debug)]
@@ -98,7 +99,7 @@ pub fn features(config: &Config) -> Vec<Feature> {
             &["RoleManagement.Read.Directory"],
             "nobody is disabled, stripped or deleted",
             disables || deletes,
-            Some(role_assignments()),
+            Some(directory_role::assignments()),
         ),
         read(
             "which groups conditional access excludes",
@@ -158,6 +159,12 @@ pub fn features(config: &Config) -> Vec<Feature> {
             &["GroupMember.ReadWrite.All"],
             "nobody joins or leaves a group",
             groups().len() > 0,
+        ),
+        write(
+            "directory roles of guests",
+            &["RoleManagement.ReadWrite.Directory"],
+            "no directory role is given or taken",
+            config.desired.uses().contains(&Sort::DirectoryRole),
         ),
         write(
             "create groups",

@@ -64,10 +64,10 @@ pub fn forecast(declared: &Declared, policy: &Policy, now: Timestamp) -> Vec<Com
             origin: origin.clone(),
         });
     };
-    for (group, granted) in declared.groups.iter().flat_map(|groups| groups.iter()) {
+    for (what, granted) in declared.grants() {
         let over = granted.expires.map(|expires| expires.end(zone));
         if let Some(over) = over.filter(|over| end.is_none_or(|end| *over < end)) {
-            add(over, format!("loses group {group}"), true, &granted.origin);
+            add(over, format!("loses {what}"), true, &granted.origin);
         }
     }
     // Once it is over, the grace counts from what was done, which the files do not know.

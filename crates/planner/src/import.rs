@@ -13,6 +13,7 @@ use self::entry::Entry;
 use self::sponsors::{names_of_groups, sponsors};
 use crate::address::ObjectId;
 use crate::domain::domain_of;
+use crate::kinds::assignment::Sort;
 use crate::kinds::group::seen::Found;
 use crate::kinds::guest::user::{User, text};
 use crate::load::{Config, load};
@@ -188,7 +189,14 @@ pub fn import(
             let day = options
                 .expires
                 .map(|first| spread(first, place, options.weeks));
-            Entry::new(file, user, sponsors, held, day, now)
+            let (given, kept) = given(config, snapshot, user);
+            if let Some(what) = kept.first() {
+                left_out.add(
+                    &format!("{what}, which policies let no file give"),
+                    &user.label(),
+                );
+            }
+            Entry::new(file, user, sponsors, held, &given, day, now)
         })
         .collect();
     // File by file.
@@ -243,6 +251,30 @@ pub fn import(
     };
     imported.notes.extend(left_out.notes());
     imported
+}
+
+/// What a guest holds besides memberships, by the key that lists it; and what no entry may list.
+type Given = (Vec<(&'static str, Vec<String>)>, Vec<String>);
+
+fn given(config: &Config, snapshot: &Snapshot, user: &User) -> Given {
+    let (mut given, mut kept) = (Vec::new(), Vec::new());
+    for sort in Sort::ALL {
+        let (held, rules) = (snapshot.held(*sort), sort.rules());
+        let edges = held.of(&user.id);
+        let (ours, others): (Vec<_>, Vec<_>) = edges.partition(|edge| {
+            let name = held.names.get(&edge.to).filter(|_| edge.fixed.is_none());
+            name.is_some_and(|name| rules.is_managed(name, true, &config.policy))
+        });
+        let names = ours.into_iter().map(|edge| held.name(&edge.to).to_owned());
+        let names: Vec<_> = names.collect();
+        given.extend((!names.is_empty()).then(|| (rules.key(), names)));
+        kept.extend(
+            others
+                .into_iter()
+                .map(|edge| sort.called(held.name(&edge.to))),
+        );
+    }
+    (given, kept)
 }
 
 /// A new file, and which entry begins on which line.

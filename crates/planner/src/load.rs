@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::kinds::assignment::Sort;
 use crate::kinds::{group, guest};
 use crate::policy::{Policy, Tenant};
 use crate::yaml::node::{Place, Value};
@@ -70,6 +71,15 @@ impl Desired {
         // Few names, written many times: not sorted before each stands once.
         let names: HashSet<_> = sponsors.chain(owners).flatten().chain(senders).collect();
         names.into_iter().map(|name| name.to_lowercase()).collect()
+    }
+
+    /// Returns the sorts of things that some entry lists.
+    pub fn uses(&self) -> BTreeSet<Sort> {
+        let given = self
+            .guests
+            .values()
+            .filter_map(|guest| guest.given.as_ref());
+        given.flat_map(|given| given.keys().copied()).collect()
     }
 }
 

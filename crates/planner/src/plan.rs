@@ -24,7 +24,7 @@ use crate::snapshot::Snapshot;
 use crate::time::{Days, days_after};
 
 /// The version of the saved format. A reader refuses a newer major one; a minor one only adds.
-pub const FORMAT: &str = "1.4";
+pub const FORMAT: &str = "1.5";
 
 /// Why a step is there. A reason explains and never decides.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -93,7 +93,7 @@ impl Step {
             && matches!(
                 self.change,
                 Change::Delete {
-                    before: Object::Membership(_)
+                    before: Object::Membership(_) | Object::Assignment(_)
                 }
             );
         takes || edge || self.counts.is_some() || !self.loses.is_empty()
@@ -404,6 +404,7 @@ fn steps(aim: &mut Aim) -> Vec<Step> {
 }
 
 /// Within a stage: properties before actions, so that a session ends after sign-in is blocked.
+/// Power goes first of all: Graph may refuse to disable who has some.
 /// Where no stamp remembers that sessions are to end (`blocked: true`), they end first: a run that
 /// is stopped in between begins again with both.
 fn rank(change: &Change<Object>) -> (u8, Option<Action>) {
@@ -415,6 +416,9 @@ fn rank(change: &Change<Object>) -> (u8, Option<Action>) {
             before: Object::Guest(guest),
             ..
         } if guest.account_enabled == Some(true) => (0, None),
+        Change::Delete {
+            before: Object::Assignment(_),
+        } => (0, None),
         Change::Act { action, .. } => (2, Some(*action)),
         Change::Delete { .. } => (3, None),
     }

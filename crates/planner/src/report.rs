@@ -60,6 +60,8 @@ pub struct Guest {
     pub unvouched: Option<&'static str>,
     /// What it has, gets or loses, by the place of the group in [`Report::groups`].
     pub access: BTreeMap<usize, Access>,
+    /// What else the account holds, by what people call it.
+    pub holds: Vec<String>,
     /// The declared end.
     pub until: Option<Until>,
     /// Whether that is ahead and near.

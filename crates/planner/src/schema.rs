@@ -5,6 +5,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
+use crate::kinds::assignment::Sort;
 use crate::kinds::group::written::Written as Group;
 use crate::kinds::guest::profile::PROFILE;
 use crate::kinds::guest::written::Written as Guest;
@@ -42,6 +43,7 @@ pub fn guests() -> Value {
     let guest = &mut schema["$defs"]["Guest"]["properties"];
     if let Some(properties) = guest.as_object_mut() {
         properties.extend(profile());
+        properties.extend(given());
     }
     schema
 }
@@ -134,6 +136,18 @@ fn never_null(schema: &mut Schema) {
         any.retain(|one| !is_null(one));
     }
     schemars::transform::transform_subschemas(&mut never_null, schema);
+}
+
+/// Returns the lists of what else a guest is given.
+fn given() -> Map<String, Value> {
+    let list = |sort: &Sort| {
+        let rules = sort.rules();
+        let description = format!("Which {}s the guest holds.", rules.noun());
+        let items = json!({ "$ref": "#/$defs/Grant" });
+        let list = json!({ "description": description, "type": "array", "items": items });
+        (rules.key().to_owned(), list)
+    };
+    Sort::ALL.iter().map(list).collect()
 }
 
 /// Returns the profile properties of a guest.

@@ -11,12 +11,13 @@ use serde_json::Value;
 use thiserror::Error;
 
 use crate::address::ObjectId;
+use crate::kinds::assignment::{Held, Sort};
 use crate::kinds::group::seen::{self as group, SeenGroups};
 use crate::kinds::guest::user::{DecodeError, User, text};
 use crate::request::{Answer, Read};
 
 use reads::role_reads;
-pub use reads::{conditional_access, governed, organization, role_assignments, user_named};
+pub use reads::{conditional_access, governed, organization, user_named};
 pub(crate) use reads::{groups_by_id, groups_named, holds, principals_by_id};
 
 /// The version of the file format. A reader refuses a newer one.
@@ -51,10 +52,8 @@ pub enum Topic {
     DynamicGroups,
     /// People who are no guests and in a group whose rule changes.
     Followers,
-    /// Role assignments.
-    RoleAssignments,
-    /// Role definitions.
-    RoleDefinitions,
+    /// What there is of a sort of assignment, and who holds it.
+    Assigned(Sort),
     /// Whom entitlement management governs.
     Governed,
     /// What a guest is a member of.
@@ -81,8 +80,7 @@ impl Topic {
             | Self::Followers
             | Self::Members(_)
             | Self::Owners(_)
-            | Self::RoleAssignments
-            | Self::RoleDefinitions
+            | Self::Assigned(_)
             | Self::Governed
             | Self::Holds(_)
             | Self::ConditionalAccess => false,
@@ -112,10 +110,9 @@ pub struct Snapshot {
     pub groups: SeenGroups,
     /// Names of groups that files use as sponsors.
     pub named_groups: BTreeMap<ObjectId, String>,
-    /// Who holds which directory role: principal and role definition.
-    pub role_assignments: BTreeSet<(ObjectId, ObjectId)>,
-    /// The names of role definitions; built-in ones only.
-    pub roles: BTreeMap<ObjectId, String>,
+    /// What else people hold besides memberships, by sort.
+    #[serde(default)]
+    pub held: BTreeMap<Sort, Held>,
     /// Users whom entitlement management governs, as far as that was needed and could be read.
     #[serde(default)]
     pub governed: BTreeSet<ObjectId>,
@@ -152,8 +149,7 @@ impl Snapshot {
             deleted: BTreeMap::new(),
             groups: SeenGroups::default(),
             named_groups: BTreeMap::new(),
-            role_assignments: BTreeSet::new(),
-            roles: BTreeMap::new(),
+            held: BTreeMap::new(),
             governed: BTreeSet::new(),
             holds: BTreeMap::new(),
             excluded: BTreeMap::new(),
@@ -240,16 +236,9 @@ impl Snapshot {
             Some(Topic::Owners(group)) => {
                 SeenGroups::absorb_edges(&mut self.groups.owners, group, items)?
             }
-            Some(Topic::RoleAssignments) => {
-                for item in items {
-                    self.role_assignments.insert(role_assignment(item)?);
-                }
-            }
-            Some(Topic::RoleDefinitions) => {
-                let built_in = items.iter().filter(|item| item["isBuiltIn"] == true);
-                self.roles.extend(
-                    built_in.filter_map(|item| text(item, "id").zip(text(item, "displayName"))),
-                );
+            Some(Topic::Assigned(sort)) => {
+                let held = self.held.entry(*sort).or_default();
+                sort.take_in(read, items, held)?;
             }
             Some(Topic::Governed) => {
                 let governed = items.iter().filter(|item| {
@@ -260,11 +249,7 @@ impl Snapshot {
                     .extend(governed.filter_map(|item| text(item, "objectId")));
             }
             Some(Topic::Holds(id)) => {
-                let held = items
-                    .iter()
-                    .filter_map(|item| text(item, "id").map(|id| (id, item)));
-                let named =
-                    held.map(|(id, item)| (id.clone(), text(item, "displayName").unwrap_or(id)));
+                let named = joined(items);
                 self.holds.entry(id.clone()).or_default().extend(named);
             }
             Some(Topic::ConditionalAccess) => {
@@ -305,11 +290,35 @@ impl Snapshot {
         Ok(())
     }
 
-    /// Returns whether directory roles could be read. If not, nobody can be shown to be without one.
+    /// Returns whether directory roles could be read, and who may get one by way of a group. If not,
+    /// nobody can be shown to be without one.
     pub fn knows_roles(&self) -> bool {
-        role_reads()
-            .iter()
-            .all(|read| self.done.contains(&read.path) && !self.denied.contains(&read.path))
+        role_reads().iter().all(|read| self.knows(read))
+    }
+
+    /// Returns whether a read was answered.
+    pub(crate) fn knows(&self, read: &Read) -> bool {
+        self.done.contains(&read.path) && !self.denied.contains(&read.path)
+    }
+
+    /// Returns what there is of a sort, and who holds it, as far as that was read.
+    pub fn held(&self, sort: Sort) -> &Held {
+        static NOTHING: Held = Held {
+            names: BTreeMap::new(),
+            holders: BTreeMap::new(),
+        };
+        self.held.get(&sort).unwrap_or(&NOTHING)
+    }
+
+    /// Returns what somebody holds besides memberships, by what people call it.
+    pub(crate) fn called(&self, holder: &str) -> Vec<String> {
+        let sorts = Sort::ALL.iter();
+        let called = sorts.flat_map(|sort| {
+            let held = self.held(*sort);
+            let edges = held.of(holder);
+            edges.map(|edge| sort.called(held.name(&edge.to)))
+        });
+        called.collect()
     }
 
     /// Returns whether it was asked whom entitlement management governs, and not answered.
@@ -359,8 +368,15 @@ impl Snapshot {
     }
 }
 
-/// Returns the ids of the principal and of the role definition of a role assignment.
-pub fn role_assignment(item: &Value) -> Result<(ObjectId, ObjectId), DecodeError> {
-    let edge = text(item, "principalId").zip(text(item, "roleDefinitionId"));
-    edge.ok_or(DecodeError::Missing("principalId"))
+/// Returns the names of what somebody is a member of, by id. Directory roles are listed, too, and are
+/// read on their own. Source: "List a user's direct memberships", Graph v1.0.
+pub(crate) fn joined(items: &[Value]) -> impl Iterator<Item = (ObjectId, String)> {
+    let joined = items
+        .iter()
+        .filter(|item| item["@odata.type"] != "#microsoft.graph.directoryRole");
+    joined.filter_map(|item| {
+        let id = text(item, "id")?;
+        let name = text(item, "displayName").unwrap_or_else(|| id.clone());
+        Some((id, name))
+    })
 }

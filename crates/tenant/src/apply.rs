@@ -310,6 +310,7 @@ fn lane(step: &Step) -> Address {
     match step.change.object() {
         Object::Membership(membership) => Address::group(&membership.group),
         Object::Sponsor(sponsor) => Address::guest(&sponsor.guest),
+        Object::Assignment(assignment) => Address::guest(&assignment.guest),
         other => other.address(),
     }
 }

@@ -94,6 +94,10 @@ impl Aim {
                 format!("the account of {old} {}", kept.text()),
             );
         }
+        if let Some(why) = world.cannot_reset(user) {
+            let text = format!("the account of {old} cannot be handed over: {why}");
+            return self.refuse(declared, "holds-role", text);
+        }
         // One step does it all: nothing of the new entry reaches the account while it has the
         // old address.
         let enabled = match self.wanted.remove(&address).map(|wanted| wanted.object) {
@@ -149,6 +153,16 @@ impl Aim {
         let Some((invitation, mail)) = self.asking(who) else {
             return;
         };
+        if let Some(why) = world.cannot_reset(user) {
+            let address = Address::guest(&declared.key);
+            self.warn(
+                "holds-role",
+                &address,
+                format!("is not asked to redeem again: {why}"),
+            )
+            .at(&declared.origin);
+            return;
+        }
         let before = user.object(&declared.key, world.stamp());
         let mut after = wanted(declared, stamp.marked_now(Mark::Reset), None).over(&before);
         self.mail(declared, &invitation, &mail);

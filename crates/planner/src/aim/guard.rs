@@ -5,20 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::World;
 use crate::domain::normal;
+use crate::kinds::assignment::{Sort, directory_role};
 use crate::kinds::group::seen::SeenGroup;
 use crate::kinds::guest::user::User;
 use crate::policy::Policy;
 use crate::snapshot::Snapshot;
-
-/// Roles that give no power over others. Every other role makes its holder privileged.
-/// Source: "Sensitive actions", user resource type, Graph v1.0.
-const HARMLESS: &[&str] = &[
-    "Directory Readers",
-    "Guest Inviter",
-    "Message Center Reader",
-    "Reports Reader",
-    "Usage Summary Reports Reader",
-];
 
 /// Why nothing may be taken from somebody.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,15 +91,18 @@ impl<'a> Guarded<'a> {
     }
 
     fn empower(&mut self, policy: &'a Policy, snapshot: &'a Snapshot) {
-        let allowed = |name: &String| policy.requirements.privileged.contains(name);
-        for (principal, role) in &snapshot.role_assignments {
+        let roles = snapshot.held(Sort::DirectoryRole);
+        for (principal, edges) in &roles.holders {
             // Only a built-in role's name can be trusted: anyone may call a custom role anything.
-            let what = match snapshot.roles.get(role) {
-                Some(name) if HARMLESS.contains(&name.as_str()) || allowed(name) => continue,
-                Some(name) => name.clone(),
-                None => format!("role {role}"),
-            };
-            self.powers.entry(principal).or_insert(what);
+            let power = edges
+                .iter()
+                .find_map(|edge| match roles.names.get(&edge.to) {
+                    Some(name) if directory_role::may_be_given(name, policy) => None,
+                    Some(name) => Some(name.clone()),
+                    None => Some(format!("role {}", edge.to)),
+                });
+            self.powers
+                .extend(power.map(|what| (principal.as_str(), what)));
         }
         let groups = &snapshot.groups;
         let assignable = groups.groups.values().filter(|group| group.role_assignable);
@@ -165,6 +159,19 @@ impl World<'_> {
         Some(format!(
             "which conditional access excludes ({}), and `requirements.excluded` does not name it",
             policies.join(", ")
+        ))
+    }
+}
+
+impl World<'_> {
+    /// Returns why Graph would not reset the redemption of a guest, if so: for whoever holds a role.
+    /// Source: "Reset redemption status for a guest user", Entra External ID.
+    pub(super) fn cannot_reset(&self, user: &User) -> Option<String> {
+        let roles = self.snapshot.held(Sort::DirectoryRole);
+        let edge = roles.of(&user.id).next()?;
+        let what = Sort::DirectoryRole.called(roles.name(&edge.to));
+        Some(format!(
+            "holds {what}, and Graph resets the redemption of nobody who holds a role"
         ))
     }
 }

@@ -1,8 +1,9 @@
 //! What is looked up for every guest and every group, put in order once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::guard::Guarded;
+use crate::kinds::assignment::Sort;
 use crate::kinds::group::seen::Lookup;
 use crate::load::Desired;
 use crate::policy::Policy;
@@ -17,6 +18,8 @@ pub(super) struct Known<'a> {
     pub(super) guarded: Guarded<'a>,
     /// Whom the names in files mean, by name in lower case.
     named: BTreeMap<String, Vec<&'a str>>,
+    /// The sorts of things that some entry lists.
+    pub(super) uses: BTreeSet<Sort>,
 }
 
 impl<'a> Known<'a> {
@@ -25,6 +28,7 @@ impl<'a> Known<'a> {
             groups: snapshot.groups.lookup(),
             guarded: Guarded::new(policy, snapshot),
             named: named(desired, snapshot),
+            uses: desired.uses(),
         }
     }
 

@@ -13,7 +13,7 @@ use crate::diff::Gone;
 use crate::few::Few;
 use crate::kinds::group::seen::{Found, SeenGroup};
 use crate::kinds::group::written::{Declared, Undeclared};
-use crate::kinds::guest::written::Granted;
+use crate::kinds::guest::granted::Granted;
 use crate::kinds::guest::{self, user::User};
 use crate::kinds::membership::Membership;
 use crate::kinds::{Kind, Object};
@@ -384,7 +384,7 @@ fn exactly(group: &Declared) -> Gone {
 }
 
 /// Returns how a membership ended, if it has.
-fn ended(world: World<'_>, granted: &Granted) -> Option<String> {
+pub(super) fn ended(world: World<'_>, granted: &Granted) -> Option<String> {
     let end = granted.expires?.end(world.zone());
     (end <= world.now).then(|| format!("expired {}", show(end, world.zone())))
 }

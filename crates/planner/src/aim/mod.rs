@@ -26,6 +26,7 @@ use crate::policy::Policy;
 use crate::snapshot::Snapshot;
 
 mod absent;
+mod assignments;
 mod consent;
 mod declared;
 mod ending;
@@ -162,6 +163,7 @@ pub(crate) fn aim(
     aim.sponsors(world);
     aim.memberships(world);
     aim.kept_memberships(world);
+    aim.assignments(world);
     aim.follow_rules(world);
     aim.unread();
     aim

@@ -29,6 +29,7 @@ impl Entry {
         user: &User,
         sponsors: Option<Sponsors>,
         groups: Option<Vec<String>>,
+        given: &[(&'static str, Vec<String>)],
         expires: Option<Date>,
         now: Timestamp,
     ) -> Self {
@@ -59,6 +60,9 @@ impl Entry {
         let groups = groups.unwrap_or_default();
         if !groups.is_empty() {
             line("groups", list(&groups));
+        }
+        for (key, names) in given {
+            line(key, list(names));
         }
         Self {
             file,

@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::address::{Address, Ids, ObjectId};
 use crate::request::{Read, Request};
 
+pub mod assignment;
 pub mod group;
 pub mod guest;
 pub mod membership;
@@ -282,6 +283,7 @@ kinds! {
     Guest(Box<guest::Guest>) = guest::Guest;
     Sponsor(sponsor::Sponsor) = sponsor::Sponsor;
     Membership(membership::Membership) = membership::Membership;
+    Assignment(assignment::Assignment) = assignment::Assignment;
 }
 
 /// A property that a change touches, from what to what. `None` is nothing or not set.

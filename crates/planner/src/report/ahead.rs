@@ -117,10 +117,9 @@ fn ends(sources: Sources<'_>, account: &Account<'_>) -> Vec<End> {
         group: group.cloned(),
     };
     let limit = own.map_or(Timestamp::MAX, |own| own.end(sources.zone()));
-    let groups = declared.groups.iter().flat_map(|groups| groups.iter());
-    let memberships = groups.filter_map(|(group, granted)| {
+    let memberships = declared.grants().filter_map(|(what, granted)| {
         let until = granted.expires.filter(coming)?;
-        (until.end(sources.zone()) < limit).then(|| end(until, Some(group)))
+        (until.end(sources.zone()) < limit).then(|| end(until, Some(&what)))
     });
     let own = own.map(|own| end(own, None));
     own.into_iter().chain(memberships).collect()

@@ -13,6 +13,8 @@ pub(super) struct Due {
     deeds: Vec<&'static str>,
     given: usize,
     taken: usize,
+    gets: Vec<String>,
+    loses: Vec<String>,
     vouched: bool,
 }
 
@@ -32,6 +34,10 @@ impl Due {
         match (step.change.object(), &step.change) {
             (Object::Membership(_), Change::Delete { .. }) => self.taken += 1,
             (Object::Membership(_), _) => self.given += 1,
+            (Object::Assignment(it), Change::Delete { .. }) => {
+                self.loses.push(it.sort.called(&it.to));
+            }
+            (Object::Assignment(it), _) => self.gets.push(it.sort.called(&it.to)),
             (Object::Sponsor(_), _) => self.vouched = true,
             (_, change) => self.deeds.push(verb(change)),
         }
@@ -45,9 +51,13 @@ impl fmt::Display for Due {
             (count > 0).then(|| format!("{verb} {count} {noun}"))
         };
         let deeds = self.deeds.iter().map(|deed| (*deed).to_owned());
+        let loses = self.loses.iter().map(|what| format!("lose {what}"));
+        let gets = self.gets.iter().map(|what| format!("get {what}"));
         let parts: Vec<_> = deeds
             .chain(groups(self.taken, "leave"))
             .chain(groups(self.given, "join"))
+            .chain(loses)
+            .chain(gets)
             .chain(self.vouched.then(|| "change sponsors".to_owned()))
             .collect();
         f.write_str(&parts.join(", "))

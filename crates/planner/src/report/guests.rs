@@ -38,6 +38,8 @@ pub(super) fn all<'a>(sources: Sources<'a>, plan: &Plan) -> Vec<Account<'a>> {
     all.extend(others);
     for account in &mut all {
         let guest = &mut account.guest;
+        let held = account.user.map(|user| sources.snapshot.called(&user.id));
+        guest.holds = held.unwrap_or_default();
         guest.due = due.get(guest.key.as_str()).map(Due::to_string);
         guest.next = sources.aim.next(&guest.key);
     }
@@ -123,6 +125,7 @@ impl Guest {
             sponsors: Vec::new(),
             unvouched: None,
             access: Default::default(),
+            holds: Vec::new(),
             until: None,
             soon: false,
             due: None,

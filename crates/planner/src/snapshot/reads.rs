@@ -6,6 +6,7 @@ use foldhash::HashSet;
 
 use super::{Snapshot, Topic};
 use crate::address::ObjectId;
+use crate::kinds::assignment::{Sort, directory_role};
 use crate::kinds::group::seen::{self as group, Found};
 use crate::kinds::guest::user::{self, User};
 use crate::load::Desired;
@@ -36,6 +37,8 @@ impl Snapshot {
             reads.push(conditional_access());
         }
         reads.extend(role_reads());
+        let sorts = Sort::ALL.iter();
+        reads.extend(sorts.flat_map(|sort| sort.rules().reads(desired, policy)));
         reads.extend(principals(desired));
         reads.extend(self.groups.reads(desired, policy.tenant.owner(), &done));
         let role_groups = self
@@ -155,23 +158,10 @@ pub(crate) fn holds(user: &User) -> Read {
         .about(Topic::Holds(user.id.clone()))
 }
 
-/// Returns the read of who holds which directory role.
-pub fn role_assignments() -> Read {
-    let path = "/roleManagement/directory/roleAssignments?$select=id,principalId,roleDefinitionId";
-    Read::list(path, ROLES)
-        .optional()
-        .about(Topic::RoleAssignments)
-}
-
-const ROLES: &str = "RoleManagement.Read.Directory";
-
 pub(super) fn role_reads() -> [Read; 3] {
-    let definitions = "/roleManagement/directory/roleDefinitions?$select=id,displayName,isBuiltIn";
     [
-        role_assignments(),
-        Read::list(definitions, ROLES)
-            .optional()
-            .about(Topic::RoleDefinitions),
+        directory_role::assignments(),
+        directory_role::definitions(),
         group::role_assignable(),
     ]
 }

@@ -121,22 +121,21 @@ impl Tenant {
                     .cloned()
                     .collect(),
             ),
-            Topic::RoleAssignments | Topic::RoleDefinitions if self.roles_denied => Answer::Denied,
-            Topic::RoleAssignments => Answer::Items(
-                self.roles
-                    .iter()
-                    .map(|(who, role)| json!({ "principalId": who, "roleDefinitionId": role }))
-                    .collect(),
-            ),
-            Topic::RoleDefinitions => {
-                let roles: std::collections::BTreeSet<_> =
-                    self.roles.iter().map(|(_, role)| role).collect();
-                Answer::Items(
-                    roles
-                        .into_iter()
-                        .map(|role| json!({ "id": role, "displayName": role, "isBuiltIn": true }))
-                        .collect(),
-                )
+            Topic::Assigned(_) if self.roles_denied => Answer::Denied,
+            Topic::Assigned(_) if read.path.contains("/roleAssignments") => {
+                let assignment = |(who, role): &(&str, &str)| {
+                    json!({
+                        "id": format!("{who}-{role}"), "principalId": who, "roleDefinitionId": role,
+                        "directoryScopeId": "/",
+                    })
+                };
+                Answer::Items(self.roles.iter().map(assignment).collect())
+            }
+            Topic::Assigned(_) => {
+                let held = self.roles.iter().map(|(_, role)| *role);
+                let roles: std::collections::BTreeSet<_> = held.chain(ROLES).collect();
+                let role = |role| json!({ "id": role, "displayName": role, "isBuiltIn": true });
+                Answer::Items(roles.into_iter().map(role).collect())
             }
         }
     }
@@ -188,6 +187,9 @@ impl Tenant {
         text.split_once("\n\n").unwrap().1.to_owned()
     }
 }
+
+/// Roles that every tenant has.
+const ROLES: [&str; 3] = ["Directory Readers", "Guest Inviter", "User Administrator"];
 
 fn encoded(text: &str) -> String {
     guestlist_planner::request::literal(text).to_lowercase()

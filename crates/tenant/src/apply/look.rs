@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join3;
 use guestlist_planner::address::{Address, ObjectId};
+use guestlist_planner::kinds::assignment::{Held, Sort, directory_role};
 use guestlist_planner::kinds::group::seen::{self, SeenGroups};
 use guestlist_planner::kinds::guest::Guest;
 use guestlist_planner::kinds::guest::user::{self, User};
 use guestlist_planner::kinds::{Action, Change, Object};
 use guestlist_planner::plan::Step;
 use guestlist_planner::request::{Answer, Read};
-use guestlist_planner::snapshot::{Topic, role_assignment, role_assignments};
+use guestlist_planner::snapshot::Topic;
 use guestlist_planner::stamp::{Mark, OWED};
 use tokio::time::{Duration, Instant};
 
@@ -118,11 +119,14 @@ impl Run<'_> {
         let mut reads: Vec<_> = ids.into_iter().map(user::again).collect();
         // Without them nothing was planned that depends on them.
         if !reads.is_empty() && self.snapshot.knows_roles() {
-            reads.push(role_assignments());
+            reads.push(directory_role::assignments());
         }
         let (users, roles) = self.users(reads).await?;
-        let gained = roles.difference(&self.snapshot.role_assignments);
-        let gained: BTreeSet<_> = gained.map(|(principal, _)| principal).collect();
+        let (now, then) = (
+            roles.pairs(),
+            self.snapshot.held(Sort::DirectoryRole).pairs(),
+        );
+        let gained: BTreeSet<_> = now.difference(&then).map(|(holder, _)| *holder).collect();
         let mut shifted = BTreeMap::new();
         for place in places {
             let step = &self.steps[*place];
@@ -135,7 +139,7 @@ impl Run<'_> {
                 Some(user) if !user.is_guest() => {
                     Some(Shift::changed("the account is no guest any more"))
                 }
-                Some(_) if gained.contains(id) => Some(Shift::changed(
+                Some(_) if gained.contains(id.as_str()) => Some(Shift::changed(
                     "the guest got a directory role since the plan was made",
                 )),
                 Some(user) => self.shifted(step, user),
@@ -270,17 +274,15 @@ impl Run<'_> {
     }
 
     /// Returns users by id, and who holds which directory role, if that is read.
-    async fn users(&self, reads: Vec<Read>) -> Result<(BTreeMap<ObjectId, User>, Roles), Error> {
-        let (mut users, mut roles) = (BTreeMap::new(), Roles::new());
+    async fn users(&self, reads: Vec<Read>) -> Result<(BTreeMap<ObjectId, User>, Held), Error> {
+        let (mut users, mut roles) = (BTreeMap::new(), Held::default());
         for (read, answer) in self.client.read(reads).await? {
             match (&read.about, answer) {
-                (Some(Topic::RoleAssignments), Answer::Items(items)) => {
-                    for item in &items {
-                        let role = role_assignment(item);
-                        roles.insert(role.map_err(|error| Error::shape(&read.path, &error))?);
-                    }
+                (Some(Topic::Assigned(sort)), Answer::Items(items)) => {
+                    let taken_in = sort.take_in(&read, &items, &mut roles);
+                    taken_in.map_err(|error| Error::shape(&read.path, &error))?;
                 }
-                (Some(Topic::RoleAssignments), _) => {
+                (Some(Topic::Assigned(_)), _) => {
                     return Err(Error::Shape {
                         path: read.path,
                         why: "directory roles cannot be read any more".to_owned(),
@@ -374,6 +376,3 @@ impl Shift {
 }
 
 const CHANGED: &str = "someone else changed the account since the plan was made";
-
-/// Who holds which directory role: ids of principals and of role definitions.
-type Roles = BTreeSet<(ObjectId, ObjectId)>;

@@ -15,6 +15,7 @@ use crate::request::{Read, Request};
 use crate::stamp::{Mark, Stamp};
 
 mod asks;
+pub mod granted;
 pub mod profile;
 pub mod user;
 pub mod written;

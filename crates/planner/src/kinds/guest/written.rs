@@ -1,24 +1,25 @@
 //! A guest as people write it below `guests/`.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::sync::LazyLock;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, de};
+use schemars::JsonSchema;
+use serde::Deserialize;
 
 use super::Invitation;
+use super::granted::{Granted, WrittenGrant};
 use super::profile::{self, PROFILE, Profile};
 use crate::domain;
 use crate::few::Few;
+use crate::kinds::assignment::written::Given;
+use crate::kinds::assignment::{self, Sort};
 use crate::load::{Checker, Origin};
 use crate::policy::{self, Permission, Policy, Repoint};
 use crate::time::{Until, days_after};
 use crate::yaml::{Node, Step};
 
 /// Keys that the contract knows and this version does not act on yet.
-const LATER: &[&str] = &["directoryRoles", "licenses", "appRoles", "accessPackages"];
+const LATER: &[&str] = &["licenses", "appRoles", "accessPackages"];
 
 /// Characters that Graph refuses in an invited address.
 /// Source: "invitation resource type", Graph v1.0. An apostrophe is fine.
@@ -41,6 +42,8 @@ pub struct Declared {
     pub expires: Option<Until>,
     /// Memberships by group, if they are managed.
     pub groups: Option<Few<String, Granted>>,
+    /// What else the guest is given.
+    pub given: Given,
     /// What an invitation says.
     pub invitation: Invitation,
     /// The address under which the same person was known before, in lower case.
@@ -57,20 +60,11 @@ pub struct Declared {
     pub expires_origin: Origin,
 }
 
-/// A membership, as declared.
-#[derive(Clone, Debug)]
-pub struct Granted {
-    /// When it ends, if before the guest does.
-    pub expires: Option<Until>,
-    /// Where it stands.
-    pub origin: Origin,
-}
-
 /// What the schema says of an address that Graph can invite; [`refusal`] says more.
 const INVITABLE: &str = r#"^[^~!#$%^&*()+=\[\]{}\\/|;:"<>?,@\s]+@[^~!#$%^&*()+=\[\]{}\\/|;:"<>?,@\s]+\.[^~!#$%^&*()+=\[\]{}\\/|;:"<>?,@\s.-]+$"#;
 
 /// What the schema says of text that must not be empty.
-const SOMETHING: &str = r"\S";
+pub(super) const SOMETHING: &str = r"\S";
 
 /// One guest.
 #[derive(Deserialize, JsonSchema)]
@@ -89,7 +83,7 @@ pub(crate) struct Written {
     /// When access ends.
     expires: Option<Until>,
     /// Groups that policies declare.
-    groups: Option<Vec<WrittenGroup>>,
+    groups: Option<Vec<WrittenGrant>>,
     /// How the guest is invited; only used when an invitation is sent.
     invitation: Option<WrittenInvitation>,
     /// The address under which the same person was known before: the account is handed over.
@@ -101,72 +95,6 @@ pub(crate) struct Written {
     blocked: Option<bool>,
     /// Take the guest on although entitlement management governs the account.
     adopt: Option<bool>,
-}
-
-/// `audit-readers` or `{name: audit-readers, expires: 2026-09-30}`.
-struct WrittenGroup {
-    name: String,
-    expires: Option<Until>,
-}
-
-impl JsonSchema for WrittenGroup {
-    fn schema_name() -> Cow<'static, str> {
-        "Membership".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let until = generator.subschema_for::<Until>();
-        json_schema!({
-            "description": "A group by name, or a name and when the membership ends.",
-            "anyOf": [
-                { "type": "string", "pattern": SOMETHING },
-                {
-                    "type": "object",
-                    "properties": {
-                        "name": { "type": "string", "pattern": SOMETHING, "description": "The group, as policies name it." },
-                        "expires": until,
-                    },
-                    "required": ["name"],
-                    "additionalProperties": false,
-                },
-            ],
-        })
-    }
-}
-
-impl<'de> Deserialize<'de> for WrittenGroup {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Full {
-            name: String,
-            expires: Option<Until>,
-        }
-        struct Visitor;
-        impl<'de> de::Visitor<'de> for Visitor {
-            type Value = WrittenGroup;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a group's name or {name: …, expires: …}")
-            }
-
-            fn visit_str<E>(self, name: &str) -> Result<WrittenGroup, E> {
-                Ok(WrittenGroup {
-                    name: name.to_owned(),
-                    expires: None,
-                })
-            }
-
-            fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<WrittenGroup, A::Error> {
-                let full = Full::deserialize(de::value::MapAccessDeserializer::new(map))?;
-                Ok(WrittenGroup {
-                    name: full.name,
-                    expires: full.expires,
-                })
-            }
-        }
-        deserializer.deserialize_any(Visitor)
-    }
 }
 
 /// How a guest is invited.
@@ -200,6 +128,7 @@ impl Declared {
             PROFILE.iter().any(|property| property.name == key)
         });
         let profile = profile::read(node, check);
+        let given = assignment::written::read(node, check);
         let written: Written = check.decode(node, &OTHERS)?;
         let mail = address(written.mail, node, "mail", check);
         let groups = written
@@ -217,6 +146,7 @@ impl Declared {
             justification: written.justification.filter(|text| !text.trim().is_empty()),
             expires: written.expires,
             groups,
+            given,
             invitation: invitation(written.invitation),
             formerly,
             redeemed_since: written.redeemed_since,
@@ -225,6 +155,21 @@ impl Declared {
             origin: check.origin(node.place),
             expires_origin: check.origin(node.locate(&["expires".into()])),
         })
+    }
+
+    /// Returns what the entry lists of a sort of things, if it does.
+    pub fn given(&self, sort: Sort) -> Option<&BTreeMap<String, Granted>> {
+        self.given.as_ref()?.get(&sort)
+    }
+
+    /// Returns everything that the entry gives, by what people call it.
+    pub fn grants(&self) -> impl Iterator<Item = (String, &Granted)> {
+        let groups = self.groups.iter().flat_map(Few::iter);
+        let groups = groups.map(|(name, granted)| (format!("group {name}"), granted));
+        let given = self.given.iter().flat_map(|given| given.iter());
+        let given = given
+            .flat_map(|(sort, held)| held.iter().map(|(to, granted)| (sort.called(to), granted)));
+        groups.chain(given)
     }
 
     /// Reports what breaks `requirements:`. Needs the whole configuration, hence apart.
@@ -263,6 +208,7 @@ impl Declared {
                 format!("no copy can go there: {why}"),
             );
         }
+        assignment::written::meets(node, policy, check);
         self.ends(policy, node, check);
         self.comes_from(&rules.domains, node, check);
         let rules = &rules.invitation;
@@ -355,11 +301,12 @@ impl Declared {
 /// The keys of an entry that [`Written`] does not have.
 static OTHERS: LazyLock<Vec<&str>> = LazyLock::new(|| {
     let profile = PROFILE.iter().map(|property| property.name);
-    profile.chain(LATER.iter().copied()).collect()
+    let given = Sort::ALL.iter().map(|sort| sort.rules().key());
+    profile.chain(given).chain(LATER.iter().copied()).collect()
 });
 
 fn memberships(
-    groups: Vec<WrittenGroup>,
+    groups: Vec<WrittenGrant>,
     node: &Node,
     check: &mut Checker<'_>,
 ) -> Few<String, Granted> {

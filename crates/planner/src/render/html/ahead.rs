@@ -81,7 +81,7 @@ fn who(bar: &Bar) -> String {
     let memberships = bar
         .memberships
         .iter()
-        .map(|(guest, group)| format!("{guest} in {group}"));
+        .map(|(guest, group)| format!("{guest}: {group}"));
     let mut names = bar.guests.iter().cloned().chain(memberships);
     let mut text = names.by_ref().take(3).collect::<Vec<_>>().join(", ");
     let more = names.count();

@@ -142,6 +142,7 @@ fn what(step: &Step, key: &str) -> String {
     }
     let what = match step.change.object() {
         Object::Membership(edge) => format!("membership {}", edge.group),
+        Object::Assignment(it) => it.sort.called(&it.to),
         Object::Sponsor(edge) => format!("sponsor {}", edge.sponsor),
         Object::Guest(_) | Object::Group(_) => verb(&step.change).to_owned(),
     };

@@ -1,0 +1,240 @@
+//! What guests hold besides memberships: given, left, taken. Who is no guest of ours is never looked
+//! at.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::memberships::ended;
+use super::{Aim, Fate, World};
+use crate::address::Address;
+use crate::diff::Gone;
+use crate::finding::Severity;
+use crate::kinds::assignment::{Assignment, Edge, Sort};
+use crate::kinds::guest::granted::Granted;
+use crate::kinds::guest::written::Declared;
+use crate::kinds::{Kind, Object};
+use crate::plan::{Because, Count};
+
+/// A guest whose access is ours to decide, and things of one sort.
+#[derive(Clone, Copy)]
+struct Holder<'a> {
+    world: World<'a>,
+    sort: Sort,
+    key: &'a str,
+    fate: &'a Fate,
+    declared: Option<&'a Declared>,
+}
+
+impl Aim {
+    pub(super) fn assignments(&mut self, world: World<'_>) {
+        for sort in Sort::ALL {
+            if world.uses(*sort) && !world.can_read(*sort) {
+                let rules = sort.rules();
+                let text = format!(
+                    "`{}` could not be read: nothing of it is given or taken",
+                    rules.key()
+                );
+                self.report(Severity::Error, "assignments-unknown", None, text)
+                    .hint(format!("grant {}", rules.reading()));
+            } else {
+                self.all_of(world, *sort);
+            }
+        }
+    }
+
+    fn all_of(&mut self, world: World<'_>, sort: Sort) {
+        let held = world.snapshot.held(sort).holders.keys();
+        let held = held.filter_map(|id| self.keys.get(id));
+        let declared = world.desired.guests.values();
+        let given = declared.filter(|declared| declared.given(sort).is_some());
+        let keys: BTreeSet<_> = held.chain(given.map(|declared| &declared.key)).collect();
+        let decided = |key: &String| Some((key.clone(), self.fates.get(key)?.clone()));
+        let decided: Vec<_> = keys.into_iter().filter_map(decided).collect();
+        for (key, fate) in &decided {
+            self.holder(Holder {
+                world,
+                sort,
+                key,
+                fate,
+                declared: world.desired.guests.get(key),
+            });
+            self.settle();
+        }
+    }
+
+    /// Goes through what a guest holds, and gives what is missing.
+    fn holder(&mut self, holder: Holder<'_>) {
+        let mut held = BTreeSet::new();
+        for edge in holder.edges() {
+            match self.why_not(holder, edge) {
+                Some(gone) => self.take(holder, edge, gone),
+                None => self.unchanged += usize::from(holder.is_given(edge)),
+            }
+            held.extend(edge.fixed.is_none().then(|| holder.name(edge)));
+        }
+        let given = holder.given().filter(|_| holder.fate.grant);
+        for (to, granted) in given.into_iter().flatten() {
+            if !held.contains(to.as_str()) {
+                self.give(holder, to, granted);
+            }
+        }
+    }
+
+    /// Returns why something that a guest holds must go, if so.
+    fn why_not(&mut self, holder: Holder<'_>, edge: &Edge) -> Option<Gone> {
+        let (what, address) = (holder.called(edge), Address::guest(holder.key));
+        let fate = holder.fate;
+        if let Some(why) = holder.is_left_alone(edge) {
+            if !fate.grant {
+                self.info(
+                    "held",
+                    &address,
+                    format!("keeps {what}: {why}, so not taken"),
+                );
+            }
+            return None;
+        }
+        let gone = match (&fate.strip, holder.declared) {
+            (Some(strip), _) => strip.clone(),
+            (None, Some(declared)) if fate.grant => {
+                let Some(given) = holder.given() else {
+                    let text = format!(
+                        "holds {what}, and its entry has no `{}:`: left alone",
+                        holder.sort.rules().key()
+                    );
+                    self.info("assignment-unmanaged", &address, text)
+                        .at(&declared.origin);
+                    return None;
+                };
+                holder.is_over(given.get(holder.name(edge)), declared)?
+            }
+            _ => return None,
+        };
+        let kept = fate.id.as_deref().and_then(|id| holder.world.user(id));
+        if let Some(kept) = kept.and_then(|user| holder.world.kept(user)) {
+            self.warn(
+                kept.code(),
+                &address,
+                format!("{}: keeps {what}", kept.text()),
+            );
+            return None;
+        }
+        Some(gone)
+    }
+
+    fn take(&mut self, holder: Holder<'_>, edge: &Edge, gone: Gone) {
+        let name = holder.name(edge);
+        let assignment = holder.assignment(name);
+        self.ids.bind(holder.sort.holder(name), edge.to.clone());
+        self.gone.insert(assignment.address(), gone);
+        self.see(Object::Assignment(assignment), Some(&edge.id));
+    }
+
+    fn give(&mut self, holder: Holder<'_>, to: &str, granted: &Granted) {
+        let (world, sort) = (holder.world, holder.sort);
+        let what = sort.called(to);
+        if let Some(text) = ended(world, granted) {
+            let text = format!("does not get {what}: {text}");
+            self.info("assignment-over", &Address::guest(holder.key), text)
+                .at(&granted.origin);
+            return;
+        }
+        let assignment = holder.assignment(to);
+        let held = world.snapshot.held(sort);
+        match held.meant(to).as_slice() {
+            [id] => {
+                self.ids.bind(sort.holder(to), (*id).to_owned());
+                let because = Because::written(&granted.origin);
+                self.want(Object::Assignment(assignment), because, None);
+            }
+            meant => {
+                let text = match meant {
+                    [] => format!("the tenant has no {what}"),
+                    _ => format!(
+                        "the tenant has {} of {what}: which is meant is not said",
+                        meant.len()
+                    ),
+                };
+                self.block_itself("assignment-unresolved", &assignment.address(), text)
+                    .at(&granted.origin);
+            }
+        }
+    }
+}
+
+impl<'a> Holder<'a> {
+    fn edges(self) -> impl Iterator<Item = &'a Edge> {
+        let id = self.fate.id.iter();
+        id.flat_map(move |id| self.world.snapshot.held(self.sort).of(id))
+    }
+
+    fn name(self, edge: &'a Edge) -> &'a str {
+        self.world.snapshot.held(self.sort).name(&edge.to)
+    }
+
+    fn called(self, edge: &Edge) -> String {
+        self.sort.called(self.name(edge))
+    }
+
+    /// Returns what the entry says of this sort, if anything.
+    fn given(self) -> Option<&'a BTreeMap<String, Granted>> {
+        self.declared?.given(self.sort)
+    }
+
+    /// Returns whether the entry lists something that the guest holds.
+    fn is_given(self, edge: &Edge) -> bool {
+        let given = self.given().filter(|_| edge.fixed.is_none());
+        given.is_some_and(|given| given.contains_key(self.name(edge)))
+    }
+
+    fn assignment(self, to: &str) -> Assignment {
+        Assignment {
+            sort: self.sort,
+            to: to.to_owned(),
+            guest: self.key.to_owned(),
+        }
+    }
+
+    /// Returns why something that the guest holds is not ours to take, if so.
+    fn is_left_alone(self, edge: &'a Edge) -> Option<&'a str> {
+        let is_known = self
+            .world
+            .snapshot
+            .held(self.sort)
+            .names
+            .contains_key(&edge.to);
+        let (uses, policy) = (self.world.uses(self.sort), self.world.policy);
+        let is_ours = is_known && self.sort.rules().is_managed(self.name(edge), uses, policy);
+        match &edge.fixed {
+            Some(why) => Some(why),
+            None => (!is_ours).then_some("not managed here"),
+        }
+    }
+
+    /// Returns why something that the guest has by its entry's list goes: it is not in it any more, or
+    /// had its day.
+    fn is_over(self, granted: Option<&Granted>, declared: &Declared) -> Option<Gone> {
+        let Some(granted) = granted else {
+            let text = format!("not among the declared `{}`", self.sort.rules().key());
+            return Some(Gone {
+                because: Because::at(text, &declared.origin),
+                counts: Some(Count::Removal),
+            });
+        };
+        ended(self.world, granted).map(|text| Gone {
+            because: Because::at(text, &granted.origin),
+            counts: Some(Count::Expiry),
+        })
+    }
+}
+
+impl World<'_> {
+    /// Returns whether any entry lists things of a sort: then the repository looks after them.
+    fn uses(&self, sort: Sort) -> bool {
+        self.known.uses.contains(&sort)
+    }
+
+    fn can_read(&self, sort: Sort) -> bool {
+        let reads = sort.rules().reads(self.desired, self.policy);
+        reads.iter().all(|read| self.snapshot.knows(read))
+    }
+}

@@ -1,0 +1,208 @@
+//! What a guest is given besides memberships: directory roles and their like. Each sort is one file
+//! here and one line in [`sorts!`]; whoever plans, reads or shows them knows no sort.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Change, Cx, Kind, Stage};
+use crate::address::{Address, ObjectId};
+use crate::kinds::guest::user::DecodeError;
+use crate::load::Desired;
+use crate::policy::Policy;
+use crate::request::{Read, Request};
+
+pub mod directory_role;
+pub mod written;
+
+/// Something that a guest holds, or is to hold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Assignment {
+    /// What sort of thing it is.
+    pub sort: Sort,
+    /// What is held, as files name it: `Directory Readers`.
+    pub to: String,
+    /// The guest, by key.
+    pub guest: String,
+}
+
+/// What a sort says of itself.
+pub(crate) trait Rules: Sync {
+    /// Returns what people call one: `directory role`.
+    fn noun(&self) -> &'static str;
+
+    /// Returns the key in a guest's entry that lists them: `directoryRoles`.
+    fn key(&self) -> &'static str;
+
+    /// Returns the least application permission that reads them.
+    fn reading(&self) -> &'static str;
+
+    /// Returns the least application permissions that give and take them.
+    fn writing(&self) -> &'static [&'static str];
+
+    /// Returns why files must not give this to a guest, if so.
+    fn refusal(&self, to: &str, policy: &Policy) -> Option<String>;
+
+    /// Returns whether this repository gives and takes this.
+    fn is_managed(&self, to: &str, uses: bool, policy: &Policy) -> bool;
+
+    /// Returns the reads that tell what there is, and who holds it.
+    fn reads(&self, desired: &Desired, policy: &Policy) -> Vec<Read>;
+
+    /// Takes in an answer to one of them.
+    fn take_in(&self, read: &Read, items: &[Value], held: &mut Held) -> Result<(), DecodeError>;
+
+    /// Returns the request that gives `to` to a user; both are ids.
+    fn give(&self, user: &str, to: &str) -> Request;
+
+    /// Returns the request that takes it, by the id of the assignment.
+    fn take(&self, assignment: &str) -> Request;
+}
+
+/// Writes the list of sorts.
+macro_rules! sorts {
+    ($($(#[$doc:meta])* $sort:ident($name:literal) = $rules:expr;)*) => {
+        /// A sort of thing that guests hold.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+        #[serde(rename_all = "camelCase")]
+        pub enum Sort {
+            $($(#[$doc])* $sort,)*
+        }
+
+        impl Sort {
+            /// Every sort.
+            pub const ALL: &'static [Self] = &[$(Self::$sort,)*];
+
+            /// Returns the word in addresses.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$sort => $name,)* }
+            }
+
+            pub(crate) fn rules(self) -> &'static dyn Rules {
+                match self { $(Self::$sort => &$rules,)* }
+            }
+        }
+    };
+}
+
+sorts! {
+    /// A built-in directory role, for the whole tenant.
+    DirectoryRole("directoryRole") = directory_role::DirectoryRole;
+}
+
+/// What there is of one sort, and who holds it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// What files call it, by id.
+    pub names: BTreeMap<String, String>,
+    /// Who holds what, by the id of the user, or of any other principal.
+    pub holders: BTreeMap<ObjectId, BTreeSet<Edge>>,
+}
+
+/// That somebody holds something.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Edge {
+    /// What, by id.
+    pub to: String,
+    /// The id of the assignment.
+    pub id: ObjectId,
+    /// Why it cannot be taken from the holder by itself, if so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fixed: Option<String>,
+}
+
+impl Held {
+    /// Returns what files call something; its id if they cannot call it anything.
+    pub fn name<'a>(&'a self, to: &'a str) -> &'a str {
+        self.names.get(to).map_or(to, String::as_str)
+    }
+
+    /// Returns the ids of everything that files would mean by a name.
+    pub(crate) fn meant(&self, name: &str) -> Vec<&str> {
+        let meant = self.names.iter().filter(|(_, known)| *known == name);
+        meant.map(|(id, _)| id.as_str()).collect()
+    }
+
+    /// Returns what somebody holds.
+    pub fn of(&self, holder: &str) -> impl Iterator<Item = &Edge> {
+        self.holders.get(holder).into_iter().flatten()
+    }
+
+    /// Returns every holder and what is held, by ids.
+    pub fn pairs(&self) -> BTreeSet<(&str, &str)> {
+        let holders = self.holders.iter();
+        holders
+            .flat_map(|(holder, edges)| {
+                edges
+                    .iter()
+                    .map(move |edge| (holder.as_str(), edge.to.as_str()))
+            })
+            .collect()
+    }
+}
+
+impl Sort {
+    /// Takes in an answer to one of the reads of the sort.
+    pub fn take_in(self, read: &Read, items: &[Value], held: &mut Held) -> Result<(), DecodeError> {
+        self.rules().take_in(read, items, held)
+    }
+
+    /// Returns the address under which the id of what is held is kept.
+    pub(crate) fn holder(self, to: &str) -> Address {
+        Address::new("assignable", format!("{} {to}", self.name()))
+    }
+
+    /// Returns what people call one of them: `directory role Directory Readers`.
+    pub fn called(self, to: &str) -> String {
+        format!("{} {to}", self.rules().noun())
+    }
+}
+
+impl Kind for Assignment {
+    const NAME: &'static str = "assignment";
+
+    fn address(&self) -> Address {
+        Address::new(self.sort.name(), format!("{} / {}", self.to, self.guest))
+    }
+
+    fn refs(&self) -> Vec<Address> {
+        vec![Address::guest(&self.guest), self.sort.holder(&self.to)]
+    }
+
+    fn guest(&self) -> Option<&str> {
+        Some(&self.guest)
+    }
+
+    fn over(&self, _: &Self) -> Self {
+        self.clone()
+    }
+
+    fn stage(change: &Change<&Self>) -> Stage {
+        match change {
+            // Whoever has power in the directory cannot be disabled by everyone: that goes first.
+            // Source: "Sensitive actions", user resource type, Graph v1.0.
+            Change::Delete { .. } => Stage::Block,
+            _ => Stage::Grant,
+        }
+    }
+
+    fn permissions(change: &Change<&Self>) -> &'static [&'static str] {
+        change.object().sort.rules().writing()
+    }
+
+    fn writes(change: &Change<&Self>, cx: &Cx<'_>) -> Vec<Request> {
+        let this = change.object();
+        let rules = this.sort.rules();
+        let request = match change {
+            Change::Delete { .. } => cx.ids.get(&this.address()).map(|id| rules.take(id)),
+            _ => {
+                let user = cx.ids.get(&Address::guest(&this.guest));
+                let to = cx.ids.get(&this.sort.holder(&this.to));
+                user.zip(to).map(|(user, to)| rules.give(user, to))
+            }
+        };
+        request.into_iter().collect()
+    }
+}
