@@ -46,7 +46,11 @@ impl Aim {
             Because::written(&declared.origin),
             None,
         );
-        self.fate(declared, None, true).kept = world.kept_when_there(&declared.key);
+        let kept = world.kept_when_there(&declared.key);
+        self.fate(declared, None, true).kept = kept.clone();
+        if declared.blocked != Some(true) && kept.is_none() {
+            self.foresee_waiting(world, declared);
+        }
     }
 
     /// A deleted account did.

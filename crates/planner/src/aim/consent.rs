@@ -13,7 +13,6 @@ use crate::diff::Gone;
 use crate::kinds::guest::user::User;
 use crate::kinds::guest::written::Declared;
 use crate::kinds::{Action, Kind, Object};
-use crate::offboard::Rung;
 use crate::plan::{Because, Count};
 use crate::stamp::{Mark, OWED, Stamp};
 use crate::time::{Days, Until, days_after, first_instant};
@@ -194,13 +193,12 @@ impl Aim {
                 },
             );
         } else {
-            if let Some(at) = goes {
-                let next = Next {
-                    at,
-                    what: What::Rung(Rung::Delete),
-                    origin: Some(world.policy.rule("pending")),
-                };
-                self.foresee(&declared.key, next);
+            if kept.is_none()
+                && let Some(sent) = sent(user)
+            {
+                let since = stamp.instant(Mark::Pending, world.now).unwrap_or(world.now);
+                let at = goes.or_else(|| would_go(world, declared, sent, since.max(sent)));
+                self.foresee_given_up(world, declared, at);
             }
             match stamp.mark(Mark::Welcome) {
                 Some(OWED) => return self.welcome(who, stamp),
@@ -208,6 +206,29 @@ impl Aim {
                 None => {}
             }
             self.remind(who, stamp);
+        }
+    }
+
+    /// Says what happens to somebody who is invited now, if the invitation is not redeemed.
+    pub(super) fn foresee_waiting(&mut self, world: World<'_>, declared: &Declared) {
+        let remind = world.policy.lifecycle.pending.remind;
+        if let Some(remind) = remind.filter(|_| declared.invitation.send) {
+            let at = days_after(world.now, remind, world.zone());
+            self.foresee_reminder(world, declared, at);
+        }
+        let at = would_go(world, declared, world.now, world.now);
+        self.foresee_given_up(world, declared, at);
+    }
+
+    fn foresee_reminder(&mut self, world: World<'_>, declared: &Declared, at: Timestamp) {
+        let (what, origin) = (What::Reminder, Some(world.policy.rule("pending")));
+        self.foresee(&declared.key, Next { at, what, origin });
+    }
+
+    fn foresee_given_up(&mut self, world: World<'_>, declared: &Declared, at: Option<Timestamp>) {
+        let (what, origin) = (What::GivenUp, Some(world.policy.rule("pending")));
+        if let Some(at) = at {
+            self.foresee(&declared.key, Next { at, what, origin });
         }
     }
 
@@ -229,12 +250,7 @@ impl Aim {
         let due = days_after(sent, rule.unwrap_or(PENDING_WARN), world.zone());
         if due > world.now {
             if reminds && kept.is_none() {
-                let next = Next {
-                    at: due,
-                    what: What::Reminder,
-                    origin: Some(world.policy.rule("pending")),
-                };
-                self.foresee(&declared.key, next);
+                self.foresee_reminder(world, declared, due);
             }
             return;
         }
@@ -301,6 +317,26 @@ pub(super) fn given_up(world: World<'_>, user: &User, stamp: &Stamp) -> Option<T
     let grace = Days(delete.0.saturating_sub(remind.0));
     let reminded = stamp.instant(Mark::Reminded, world.now)?;
     Some(waited.max(days_after(reminded, grace, world.zone())))
+}
+
+/// Returns when an account would go at the earliest that was invited at `sent`, waits since `since`, and
+/// is still to be reminded.
+fn would_go(
+    world: World<'_>,
+    declared: &Declared,
+    sent: Timestamp,
+    since: Timestamp,
+) -> Option<Timestamp> {
+    let rules = world.policy.lifecycle.pending;
+    let delete = rules.delete?;
+    let waited = days_after(since, delete, world.zone());
+    let Some(remind) = rules.remind else {
+        return Some(waited);
+    };
+    let reminded = days_after(sent, remind, world.zone()).max(world.now);
+    let grace = Days(delete.0.saturating_sub(remind.0));
+    let told = days_after(reminded, grace, world.zone());
+    declared.invitation.send.then(|| waited.max(told))
 }
 
 /// Returns whether the guest was reminded of the invitation that waits, and not of an earlier one. The mark

@@ -24,6 +24,8 @@ pub(super) enum What {
     Rung(Rung),
     /// The invitation is sent once more.
     Reminder,
+    /// The account goes because nobody redeemed the invitation.
+    GivenUp,
 }
 
 impl What {
@@ -31,7 +33,8 @@ impl What {
     fn done(self) -> &'static str {
         match self {
             Self::Rung(rung) => rung.done(),
-            Self::Reminder => "reminded",
+            Self::Reminder => "reminded if not redeemed",
+            Self::GivenUp => "deleted if not redeemed",
         }
     }
 
@@ -41,7 +44,8 @@ impl What {
             Self::Rung(Rung::Disable) => "is disabled",
             Self::Rung(Rung::Strip) => "loses what is managed",
             Self::Rung(Rung::Delete) => "is deleted",
-            Self::Reminder => "is reminded of the invitation",
+            Self::Reminder => "is reminded of the invitation, if it waits still",
+            Self::GivenUp => "is deleted, if the invitation waits still",
         }
     }
 }

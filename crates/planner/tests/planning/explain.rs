@@ -100,8 +100,14 @@ fn what_is_decided_comes_before_what_the_files_say() {
     let pending = json!({ "externalUserState": "PendingAcceptance", "externalUserStateChangeDateTime": "2026-04-30T08:00:00Z" });
     let rules = "lifecycle:\n  pending: {delete: 10d}\n";
     let waiting = explained(&tenant(pending), ENDING, rules, "otto@contoso.example");
-    let deleted = "2026-05-10T08:00:00Z is deleted (policies/all.yaml:3)";
-    assert_eq!(next(&waiting), [deleted]);
+    let deleted =
+        "2026-05-10T08:00:00Z is deleted, if the invitation waits still (policies/all.yaml:3)";
+    assert_eq!(next(&waiting)[0], deleted);
+    assert_eq!(
+        next(&waiting).len(),
+        4,
+        "what is declared goes on for whoever redeems"
+    );
     let begun = stamped("offboarding=2026-05-01T00:00:00Z reason=undeclared");
     let begun = json!({ "accountEnabled": false, "onPremisesExtensionAttributes": begun });
     let left = explained(
@@ -182,4 +188,32 @@ fn a_dynamic_group_of_the_tenant_is_told_from_one_that_somebody_gave() {
     );
     let told = told(&explained(&tenant, ENDING, "", "otto@contoso.example"));
     assert!(told.contains("group all guests, by its rule"), "{told}");
+}
+
+#[test]
+fn what_becomes_of_an_invitation_that_waits_is_foretold_from_the_start() {
+    let rules = "lifecycle:\n  pending: {remind: 14d, delete: 60d}\n";
+    let all = |tenant: &Tenant, guests: &str| {
+        next(&explained(tenant, guests, rules, "otto@contoso.example"))
+    };
+    let (reminded, deleted) = (
+        "is reminded of the invitation, if it waits still (policies/all.yaml:3)",
+        "is deleted, if the invitation waits still (policies/all.yaml:3)",
+    );
+    let nobody = Tenant::default();
+    let otto = "guests: [{mail: otto@contoso.example}]";
+    let at = |day: &str, what: &str| format!("{day} {what}");
+    let new = [
+        at("2026-05-16T00:00:00Z", reminded),
+        at("2026-07-01T00:00:00Z", deleted),
+    ];
+    assert_eq!(all(&nobody, otto), new);
+    let pending = json!({ "externalUserState": "PendingAcceptance", "externalUserStateChangeDateTime": "2026-04-30T08:00:00Z" });
+    let told = all(&tenant(pending), otto);
+    assert_eq!(told[0], at("2026-05-14T08:00:00Z", reminded));
+    assert!(told[1].ends_with(deleted), "{told:?}");
+    let silent = "guests: [{mail: otto@contoso.example, invitation: {send: false}}]";
+    assert_eq!(all(&nobody, silent), [""; 0]);
+    let blocked = "guests: [{mail: otto@contoso.example, blocked: true}]";
+    assert_eq!(all(&nobody, blocked), [""; 0]);
 }

@@ -189,7 +189,10 @@ fn a_report_says_what_comes_next_and_when() {
     let is = |due: &str, next: &str| (due.to_owned(), next.to_owned());
     assert_eq!(
         next("ada@contoso.example"),
-        is("invite, join 1 group, change sponsors", "")
+        is(
+            "invite, join 1 group, change sponsors",
+            "reminded if not redeemed 2026-05-16T00:00:00Z"
+        )
     );
     assert_eq!(
         next("bob@contoso.example"),
