@@ -31,6 +31,8 @@ pub struct Expiring {
 struct Ending {
     #[serde(flatten)]
     coming: Coming,
+    /// Whether the entry blocks sign-in already.
+    blocked: bool,
     display_name: Option<String>,
     sponsors: Vec<String>,
     justification: Option<String>,
@@ -76,7 +78,7 @@ impl Expiring {
                 day = Some(ending.coming.at);
             }
             let coming = &ending.coming;
-            let who = printable(&format!("{} {}", coming.guest, coming.text));
+            let who = printable(&format!("{} {}", coming.guest, ending.text()));
             out += &format!("  {who:54}  {}\n", printable(&coming.origin.to_string()));
             let name = ending.display_name.iter().map(|name| printable(name));
             let sponsors = ending.sponsors.iter().map(|name| printable(name));
@@ -91,7 +93,7 @@ impl Expiring {
 
     /// Returns the list as Markdown, by sponsor.
     pub fn markdown(&self, mask: bool) -> String {
-        let cells = Cells { mask };
+        let cells = Cells::new(mask);
         let until = show(self.until, &self.zone);
         if self.ending.is_empty() {
             return format!("No guest access ends by {until}.\n");
@@ -110,7 +112,7 @@ impl Expiring {
             let sponsor = sponsor.map_or("No sponsor declared".to_owned(), |it| cells.code(it));
             out += &format!("\n#### {sponsor} ({})\n\n", endings.len());
             for ending in endings {
-                out += &ending.line(cells, &self.zone);
+                out += &ending.line(&cells, &self.zone);
             }
         }
         let until = "--until DATE";
@@ -125,19 +127,25 @@ impl Ending {
         let name = declared.profile.get("displayName").cloned().flatten();
         Self {
             coming,
+            blocked: declared.blocked == Some(true),
             display_name: name,
             sponsors: declared.sponsors.iter().flatten().cloned().collect(),
             justification: declared.justification.clone(),
         }
     }
 
-    fn line(&self, cells: Cells, zone: &TimeZone) -> String {
+    fn text(&self) -> String {
+        let blocked = if self.blocked { " (is blocked)" } else { "" };
+        format!("{}{blocked}", self.coming.text)
+    }
+
+    fn line(&self, cells: &Cells, zone: &TimeZone) -> String {
         let coming = &self.coming;
         let mut line = format!(
             "- {}: {} {}",
             show(coming.at, zone),
             cells.code(&coming.guest),
-            cells.prose(&coming.text)
+            cells.prose(&self.text())
         );
         let told = self.display_name.iter().chain(&self.justification);
         for told in told.filter(|_| !cells.mask) {

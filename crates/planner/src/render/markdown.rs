@@ -10,7 +10,7 @@ pub(super) use self::cell::Cells;
 use self::sorts::{Group, Sorts, sign_in};
 use super::{reason, text, title};
 use crate::finding::{Finding, Severity};
-use crate::kinds::{Action, Change};
+use crate::kinds::{Action, Change, Object};
 use crate::plan::{Plan, Step};
 use crate::time::{Days, days_after, show};
 
@@ -31,9 +31,11 @@ enum Cut {
     Details,
     /// What is good to know, and most of the warnings.
     Findings,
-    /// Who changes, and what is coming.
+    /// Who changes, as far as need be, and what is coming.
     Changes,
-    /// Who comes in, and why people lose access.
+    /// Who comes in, as far as need be.
+    Coming,
+    /// Why people lose access, as far as need be.
     Reasons,
     /// Most of the errors, and all warnings.
     Errors,
@@ -42,11 +44,12 @@ enum Cut {
 }
 
 impl Cut {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Nothing,
         Self::Details,
         Self::Findings,
         Self::Changes,
+        Self::Coming,
         Self::Reasons,
         Self::Errors,
         Self::Lines,
@@ -63,12 +66,37 @@ impl Cut {
 pub fn plan(plan: &Plan, mask: bool) -> String {
     let cuts = Cut::ALL.into_iter();
     for cut in cuts.filter(|cut| *cut >= Cut::least(mask)) {
-        let page = Page::new(plan, mask, cut).render();
-        if page.chars().count() <= ROOM {
-            return page;
+        let page = |told| {
+            let page = Page::new(plan, mask, cut);
+            Page { told, ..page }.render()
+        };
+        let bare = page(0);
+        if fits(&bare) {
+            if cut < Cut::Changes {
+                return bare;
+            }
+            return page(most(plan.steps.len(), |told| fits(&page(told))));
         }
     }
     incomplete(plan, mask)
+}
+
+fn fits(page: &str) -> bool {
+    page.chars().count() <= ROOM
+}
+
+/// Returns the largest number up to `all` for which something holds that holds for none beyond.
+fn most(all: usize, holds: impl Fn(usize) -> bool) -> usize {
+    let (mut low, mut high) = (0, all);
+    while low < high {
+        let middle = (low + high).div_ceil(2);
+        if holds(middle) {
+            low = middle;
+        } else {
+            high = middle - 1;
+        }
+    }
+    low
 }
 
 /// Returns a page with as many names as fit, which says first how many do not.
@@ -100,6 +128,8 @@ struct Page<'a> {
     cut: Cut,
     /// How many of those who lose something are named.
     most: usize,
+    /// How many guests are told of where there is not room for all.
+    told: usize,
     zone: TimeZone,
     out: String,
 }
@@ -108,9 +138,10 @@ impl<'a> Page<'a> {
     fn new(plan: &'a Plan, mask: bool, cut: Cut) -> Self {
         Self {
             plan,
-            cells: Cells { mask },
+            cells: Cells::new(mask),
             cut,
             most: usize::MAX,
+            told: 0,
             zone: TimeZone::get(&plan.time_zone).unwrap_or(TimeZone::UTC),
             out: String::new(),
         }
@@ -132,19 +163,14 @@ impl<'a> Page<'a> {
         self.limits();
         self.findings(Severity::Error, "Errors: these steps are blocked");
         self.losing(&losing);
-        self.people("Comes in", &coming, Cut::Reasons);
+        self.people("Comes in", &coming, Cut::Coming);
         self.people("Changes", &changing, Cut::Changes);
         self.others(&others);
         self.findings(Severity::Warning, "Warnings");
         self.forecast();
         self.findings(Severity::Info, "Good to know");
         if self.cut > Cut::least(self.cells.mask) {
-            let whole = if self.cells.mask {
-                "The saved plan has"
-            } else {
-                "The log of the job and the saved plan have"
-            };
-            self.line(&format!("\n_This is shortened to fit. {whole} it all._"));
+            self.line("\n_This is shortened. `guestlist plan` prints it all._");
         }
         self.out
     }
@@ -206,6 +232,14 @@ impl<'a> Page<'a> {
             return self.people("Loses access", guests, Cut::Reasons);
         }
         self.line(&format!("\n#### Loses access ({})\n", guests.len()));
+        let told = if self.cut == Cut::Reasons {
+            self.told
+        } else {
+            0
+        };
+        let (told, guests) = guests.split_at(told.min(guests.len()));
+        told.iter()
+            .for_each(|(guest, group)| self.guest(guest, group));
         let names = guests.iter().map(|(guest, _)| self.cells.code(guest));
         let names: Vec<_> = names.take(self.most).collect();
         if self.cut < Cut::Lines {
@@ -217,28 +251,41 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// Lists guests and what happens to them; from `short` on only how many there are.
+    /// Lists guests and what happens to them: from `short` on as many as fit, and beyond it none.
     fn people(&mut self, heading: &str, guests: &[(&str, Group<'_>)], short: Cut) {
         if guests.is_empty() {
             return;
         }
         self.line(&format!("\n#### {heading} ({})\n", guests.len()));
-        if self.cut >= short {
-            self.line("Who this is does not fit here.");
-            return;
+        let told = match self.cut {
+            cut if cut < short => guests.len(),
+            cut if cut == short => self.told.min(guests.len()),
+            _ => 0,
+        };
+        for (guest, group) in &guests[..told] {
+            self.guest(guest, group);
         }
-        for (guest, group) in guests {
-            let name = self.cells.code(guest);
-            let told = self.told(group);
-            self.line(&format!("- **{name}** {told}"));
+        if self.cut >= short {
+            match guests.len() - told {
+                0 => {}
+                _ if told == 0 => self.line("Who this is does not fit here."),
+                more => self.line(&format!("- {more} more, who do not fit here")),
+            }
+            return;
         }
         let steps = guests.iter().flat_map(|(_, group)| &group.steps);
         let own = steps.filter(|step| step.loses.is_empty());
         self.details(&own.copied().collect::<Vec<_>>());
     }
 
+    fn guest(&mut self, guest: &str, group: &Group<'_>) {
+        let name = self.cells.code(guest);
+        let told = self.deeds(group);
+        self.line(&format!("- **{name}** {told}"));
+    }
+
     /// Says what happens to one guest, and why.
-    fn told(&self, group: &Group<'_>) -> String {
+    fn deeds(&self, group: &Group<'_>) -> String {
         let mut deeds: Vec<(String, Vec<String>)> = Vec::new();
         let (mut whys, mut notes) = (Vec::new(), Vec::new());
         for step in &group.steps {
@@ -276,11 +323,17 @@ impl<'a> Page<'a> {
             return ("falls out of dynamic group".to_owned(), Some(group));
         }
         let refs = step.change.object().refs();
+        let verb = match step.change {
+            Change::Delete { .. } => "loses",
+            _ => "gains",
+        };
+        if let Object::Assignment(it) = step.change.object() {
+            return (
+                format!("{verb} {}", it.sort.noun()),
+                Some(self.cells.code(&it.to)),
+            );
+        }
         if let Some(other) = refs.iter().find(|it| it.kind != "guest") {
-            let verb = match step.change {
-                Change::Delete { .. } => "loses",
-                _ => "gains",
-            };
             let kind = step.address.kind.replace("membership", "group");
             return (format!("{verb} {kind}"), Some(self.cells.code(&other.key)));
         }

@@ -11,7 +11,7 @@ use crate::time::{first_instant, show};
 
 /// Returns the guests of a mail as a list in Markdown, the first to go first.
 pub(crate) fn list(about: &[Ending], zone: &TimeZone) -> String {
-    let cells = Cells { mask: false };
+    let cells = Cells::new(false);
     let mut about: Vec<_> = about.iter().collect();
     about.sort_by_key(|ending| ending.at);
     let line = |ending: &&Ending| {

@@ -154,6 +154,18 @@ fn it_fits_a_comment_and_never_leaves_out_who_loses_something() {
     }
 }
 
+#[test]
+fn where_not_all_fit_as_many_are_told_of_as_do() {
+    let page = markdown::plan(&crowd(400), false);
+    let length = page.chars().count();
+    assert!((65_000..=65_536).contains(&length), "{length}");
+    // Everybody who loses access with a reason, then newcomers.
+    assert_eq!(page.matches("no longer declared").count(), 400);
+    let told = page.matches("is invited").count();
+    assert!((50..400).contains(&told), "{told}");
+    assert!(page.contains(&format!("- {} more, who do not fit here\n", 400 - told)));
+}
+
 /// Returns the plan for guests of ours whose time is over, with addresses of 38 characters.
 fn over(count: usize) -> Plan {
     let mail = |n: usize| format!("a.guest.whose.time.is.over.{n:04}@long.ly");
@@ -255,7 +267,7 @@ fn a_masked_page_that_was_cut_says_so() {
     let whole = markdown::plan(&crowd(10), true);
     assert!(!whole.contains("shortened"), "{whole}");
     let cut = markdown::plan(&crowd(1_500), true);
-    assert!(cut.contains("_This is shortened to fit. The saved plan has it all._"));
+    assert!(cut.contains("_This is shortened. `guestlist plan` prints it all._"));
 }
 
 #[test]

@@ -154,9 +154,14 @@ impl Sort {
         Address::new("assignable", format!("{} {to}", self.name()))
     }
 
+    /// Returns what people call one: `directory role`.
+    pub fn noun(self) -> &'static str {
+        self.rules().noun()
+    }
+
     /// Returns what people call one of them: `directory role Directory Readers`.
     pub fn called(self, to: &str) -> String {
-        format!("{} {to}", self.rules().noun())
+        format!("{} {to}", self.noun())
     }
 }
 
