@@ -133,16 +133,14 @@ fn beside(ci: Ci) -> Vec<(&'static str, &'static str)> {
 const GITHUB_OWNERS: &str = "\
 # Who must agree to a change of which files. Put your teams in, take away the `#`, and let the branch
 # protection of main require reviews from code owners.
-# /policies/ @ORG/tenant-admins
-# /.github/ @ORG/tenant-admins
+# * @ORG/tenant-admins
 # /guests/ @ORG/sponsors
 ";
 
 const GITLAB_OWNERS: &str = "\
 # Who must agree to a change of which files. Put your groups in, take away the `#`, and let the protected
 # branch main require approval from code owners.
-# /policies/ @GROUP/tenant-admins
-# /.gitlab-ci.yml @GROUP/tenant-admins
+# * @GROUP/tenant-admins
 # /guests/ @GROUP/sponsors
 ";
 
@@ -156,7 +154,8 @@ Next:
 "
     .to_owned();
     if ci != Ci::None {
-        out += "  docs/ci/README.md of guestlist says what to fill in for CI, and how its jobs sign in\n";
+        out += "  put the address of the program in for https://github.invalid/ORG/guestlist
+  docs/ci/README.md of guestlist says what else to fill in for CI, and how its jobs sign in\n";
     }
     out
 }
