@@ -287,6 +287,38 @@ fn tidy_drops_a_guest_whose_off_boarding_is_complete() {
 }
 
 #[test]
+fn whom_tidy_cannot_take_out_holds_up_nobody_else() {
+    let guests = "guests:
+- &gone
+  mail: gone@contoso.example
+  expires: 2026-01-31
+- mail: past@contoso.example
+  expires: 2026-01-31
+- <<: *gone
+  mail: ada@contoso.example
+  expires: 2099-01-31
+";
+    let (tenant, repository, _) = off_boarding(31);
+    repository.write("guests/a.yaml", guests);
+    let ran = tenant.run(&repository, &["tidy"]).ends(0);
+    assert!(
+        ran.stderr
+            .contains("gone@contoso.example stays in the files: "),
+        "{}",
+        ran.stderr
+    );
+    let after = guests.replace("- mail: past@contoso.example\n  expires: 2026-01-31\n", "");
+    assert_eq!(read(&repository, "guests/a.yaml"), after);
+
+    let alone = "guests:\n- mail: past@contoso.example\n  expires: 2026-01-31\n";
+    repository.write("guests/a.yaml", alone);
+    let ran = tenant.run(&repository, &["tidy"]).ends(0);
+    let why = "past@contoso.example stays in the files: nobody would be declared any more\n";
+    assert!(ran.stderr.contains(why), "{}", ran.stderr);
+    assert_eq!(read(&repository, "guests/a.yaml"), alone);
+}
+
+#[test]
 fn tidy_by_a_snapshot_goes_by_what_was_known_then_and_never_by_what_was_not_read() {
     let (tenant, repository, _) = off_boarding(31);
     let file: PathBuf = repository.path().join("tenant.json");

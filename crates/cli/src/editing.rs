@@ -85,7 +85,36 @@ pub(crate) async fn tidy(
     if config.digest != planned.digest {
         return Err(meanwhile(&common.dir));
     }
+    let (changes, left) = possible(&sources, &config, changes, now);
+    left.iter().for_each(|line| warn(line));
     change(common, &sources, &config, changes, editing, now)
+}
+
+/// Returns the changes that can be made together, and why each of the others cannot: one entry that
+/// only a person can edit holds up nobody else.
+fn possible(
+    sources: &[Source],
+    config: &Config,
+    changes: BTreeMap<String, Change>,
+    now: Timestamp,
+) -> (BTreeMap<String, Change>, Vec<String>) {
+    if edited(sources, config, changes.clone(), now).is_ok() {
+        return (changes, Vec::new());
+    }
+    let (mut possible, mut left) = (BTreeMap::new(), Vec::new());
+    for (key, change) in changes {
+        let mut more = possible.clone();
+        more.insert(key.clone(), change);
+        match edited(sources, config, more.clone(), now) {
+            Ok(_) => possible = more,
+            Err(why) => {
+                let why = why.to_string();
+                let why = why.trim_end_matches("; nothing was written");
+                left.push(format!("{key} stays in the files: {why}"));
+            }
+        }
+    }
+    (possible, left)
 }
 
 /// Keeps other edits of the files away, from reading them to writing them.
@@ -117,6 +146,22 @@ fn change(
     editing: Editing,
     now: Timestamp,
 ) -> Result<Exit, Failure> {
+    let revisions = edited(sources, config, changes, now)?;
+    if !editing.dry_run {
+        rewrite(&common.dir, &revisions)?;
+    }
+    tell_of(&revisions, editing);
+    print(&revisions.iter().map(patch).collect::<String>())?;
+    Ok(Exit::Done)
+}
+
+/// Returns the files as they become, if what they then say is right.
+fn edited(
+    sources: &[Source],
+    config: &Config,
+    changes: BTreeMap<String, Change>,
+    now: Timestamp,
+) -> Result<Vec<Revision>, Failure> {
     let revisions = revise(sources, config, changes).map_err(refused)?;
     let after = revised(sources, &revisions);
     if !after.iter().any(|source| source.path.starts_with(GUESTS)) {
@@ -125,15 +170,10 @@ fn change(
             "an empty guests/ would say that nobody should have access",
         ));
     }
-    if let Err(mistakes) = load(&after, now) {
-        return Err(Failure::Edited(mistakes, after));
+    match load(&after, now) {
+        Ok(_) => Ok(revisions),
+        Err(mistakes) => Err(Failure::Edited(mistakes, after)),
     }
-    if !editing.dry_run {
-        rewrite(&common.dir, &revisions)?;
-    }
-    tell_of(&revisions, editing);
-    print(&revisions.iter().map(patch).collect::<String>())?;
-    Ok(Exit::Done)
 }
 
 /// Says what a diff does not.
