@@ -1,7 +1,7 @@
 //! What people ask day by day: who is this guest, and who loses access soon.
 
 use guestlist_sandbox::Behaviour;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::{REAL, Repository, Tenant};
 
@@ -237,6 +237,55 @@ fn the_doctor_names_what_is_missing_and_what_is_lost_without_it() {
     let told = tenant.run(&repository, &["doctor"]).ends(1).stderr;
     assert!(
         told.contains("`tenant.id` is other.example, but this is Fabrikam"),
+        "{told}"
+    );
+}
+
+#[test]
+fn what_of_microsofts_own_acts_on_the_same_guests_is_said() {
+    let tenant = Tenant::empty();
+    tenant.managed("ada@contoso.example");
+    let guests = "guests: [{mail: ada@contoso.example}]";
+    let repository = Repository::new(&[("guests/a.yaml", guests), ("policies/a.yaml", REAL)]);
+    let doctor = || tenant.run(&repository, &["doctor"]).ends(0).stdout;
+    let plan = || tenant.run(&repository, &["plan"]).ends(0).stdout;
+    let told = doctor();
+    assert!(
+        told.contains("\n  none     entitlement management\n"),
+        "{told}"
+    );
+    let unknown = "  unknown  guest lifecycle policies                   LifecyclePolicies-Guests.Read.All, or the tenant does not serve it\n";
+    assert!(told.contains(unknown), "{told}");
+    assert!(!plan().contains("beside this program"));
+
+    tenant
+        .sandbox
+        .set_external_user_lifecycle_action("blockSignInAndDelete");
+    let of = |kind: &str, name: &str, enabled: bool| {
+        let kind = format!("#microsoft.graph.identityGovernance.{kind}LifecyclePolicy");
+        let policy =
+            json!({ "@odata.type": kind, "id": name, "displayName": name, "isEnabled": enabled });
+        tenant.sandbox.insert_lifecycle_policy(policy);
+    };
+    of("guest", "No sponsor", true);
+    of("guest", "Turned off", false);
+    of("agentIdentity", "Agents", true);
+    let told = doctor();
+    assert!(told.contains("\n  warning  entitlement management acts on the guests whom it governs (blockSignInAndDelete)"), "{told}");
+    assert!(
+        told.contains("\n  warning  the guest lifecycle policy No sponsor acts on guests\n"),
+        "{told}"
+    );
+    assert!(
+        !told.contains("Turned off") && !told.contains("Agents"),
+        "{told}"
+    );
+    let told = plan();
+    let warning =
+        "warning: the guest lifecycle policy No sponsor acts on guests, beside this program\n";
+    assert!(told.contains(warning), "{told}");
+    assert!(
+        told.contains("info: entitlement management acts on the guests whom it governs"),
         "{told}"
     );
 }

@@ -5,15 +5,16 @@ use guestlist_planner::features::{Feature, features, grants};
 use guestlist_planner::load::Config;
 use guestlist_planner::request::{Answer, Read};
 use guestlist_planner::safe::printable;
-use guestlist_planner::snapshot::{Snapshot, organization};
+use guestlist_planner::snapshot::{Native, Snapshot, native, organization};
 use guestlist_tenant::Client;
 use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::args::Common;
-use crate::connection::{ready, right_tenant};
+use crate::connection::{ready_with, right_tenant};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::files::Files;
 use crate::output::print;
 
 /// What can be said of a feature.
@@ -25,7 +26,9 @@ enum State {
 }
 
 pub(crate) async fn doctor(common: &Common, now: Timestamp) -> Result<Exit, Failure> {
-    let (config, connection) = ready(common, now).await?;
+    // Signing in is the first step: nobody need be declared yet.
+    let files = Files::read_to_import(&common.dir);
+    let (config, connection) = ready_with(common, files, now).await?;
     let client = &connection.client;
     client.sign_in().await?;
     is_right_tenant(client, &config, now).await?;
@@ -42,7 +45,7 @@ pub(crate) async fn doctor(common: &Common, now: Timestamp) -> Result<Exit, Fail
         out.push('\n');
     }
     out += &licences(client, &config).await;
-    out += &others(client).await;
+    out += &others(client, now).await;
     for (writes, what) in [(false, "plan"), (true, "apply, besides")] {
         let used = features.iter().filter(|it| it.used && it.writes == writes);
         let mut least: Vec<_> = used.flat_map(|it| it.permissions).copied().collect();
@@ -161,44 +164,32 @@ async fn licences(client: &Client, config: &Config) -> String {
 }
 
 /// Says who else acts on guests: two robots must not fight over a person.
-/// Sources: "accessPackage settings" and "guestLifecyclePolicy", Graph.
-async fn others(client: &Client) -> String {
-    let optional = |path: &str| Read {
-        may_be_missing: true,
-        ..Read::list(path, "").optional()
-    };
-    let settings = Read {
-        list: false,
-        ..optional("/identityGovernance/entitlementManagement/settings")
-    };
+async fn others(client: &Client, now: Timestamp) -> String {
+    let names = ["entitlement management", "guest lifecycle policies"];
     let mut out = String::from("Who else acts on guests\n");
-    out += &match read(client, settings).await {
-        Ok(Some(items)) => match items
-            .first()
-            .and_then(|it| it["externalUserLifecycleAction"].as_str())
-        {
-            Some(action) if !action.eq_ignore_ascii_case("none") => format!(
-                "  warning  entitlement management: {} when the last access package ends\n",
-                printable(action)
-            ),
-            _ => "  none     entitlement management\n".to_owned(),
-        },
-        _ => {
-            "  unknown  entitlement management                     EntitlementManagement.Read.All\n"
-                .to_owned()
-        }
-    };
-    let policies = optional("/identityGovernance/lifecycleWorkflows/lifecyclePolicies");
-    out += &match read(client, policies).await {
-        Ok(Some(policies)) => {
-            let active = policies.iter().filter(|policy| policy["isEnabled"] == true);
-            let names: Vec<_> = active.filter_map(|it| it["displayName"].as_str()).map(printable).collect();
-            match names.as_slice() {
-                [] => "  none     guest lifecycle policies\n".to_owned(),
-                names => format!("  warning  guest lifecycle policies: {}\n", names.join(", ")),
+    for (read, name) in native().into_iter().zip(names) {
+        let unknown = |why: &str| format!("  unknown  {name:42} {}\n", printable(why));
+        let permission = read.permission;
+        let answers = client.read(vec![read]).await;
+        out += &match answers.map(|mut answers| answers.pop()) {
+            Err(why) => unknown(&why.to_string()),
+            // Documented for v1.0 and not served everywhere: that says nothing of beta.
+            Ok(None | Some((_, Answer::Denied | Answer::Missing))) => {
+                unknown(&format!("{permission}, or the tenant does not serve it"))
             }
-        }
-        _ => "  unknown  guest lifecycle policies                   LifecyclePolicies-Guests.Read.All\n".to_owned(),
-    };
+            Ok(Some((read, answer))) => {
+                let mut seen = Snapshot::new(now);
+                match seen.absorb(&read, answer) {
+                    Err(why) => unknown(&why.to_string()),
+                    Ok(()) if seen.native.is_empty() => format!("  none     {name}\n"),
+                    Ok(()) => seen.native.iter().map(warning).collect(),
+                }
+            }
+        };
+    }
     out + "\n"
+}
+
+fn warning(native: &Native) -> String {
+    format!("  warning  {}\n", printable(&native.text()))
 }

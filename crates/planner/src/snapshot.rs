@@ -1,6 +1,7 @@
 //! What the tenant has, as far as a plan needs it. It serialises, so plans can be made without
 //! credentials. It knows which reads it answers: what was not read is never taken for absent.
 
+mod native;
 mod reads;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,6 +17,7 @@ use crate::kinds::group::seen::{self as group, SeenGroups};
 use crate::kinds::guest::user::{DecodeError, User, text};
 use crate::request::{Answer, Read};
 
+pub use native::{Native, native};
 use reads::role_reads;
 pub use reads::{conditional_access, governed, organization, user_named};
 pub(crate) use reads::{groups_by_id, groups_named, holds, principals_by_id};
@@ -60,6 +62,8 @@ pub enum Topic {
     Holds(ObjectId),
     /// Conditional access policies.
     ConditionalAccess,
+    /// What Microsoft's own features do to guests.
+    Native,
 }
 
 impl Topic {
@@ -83,7 +87,8 @@ impl Topic {
             | Self::Assigned(_)
             | Self::Governed
             | Self::Holds(_)
-            | Self::ConditionalAccess => false,
+            | Self::ConditionalAccess
+            | Self::Native => false,
         }
     }
 }
@@ -125,6 +130,9 @@ pub struct Snapshot {
     /// People who are no guests and in a dynamic group whose rule changes, with their whole profile.
     #[serde(default)]
     pub followers: BTreeMap<ObjectId, User>,
+    /// What of Microsoft's own acts on guests, too.
+    #[serde(default)]
+    pub native: BTreeSet<Native>,
     /// Reads that are answered, by path.
     done: BTreeSet<String>,
     /// Optional reads that were not to be had, by path.
@@ -154,6 +162,7 @@ impl Snapshot {
             holds: BTreeMap::new(),
             excluded: BTreeMap::new(),
             followers: BTreeMap::new(),
+            native: BTreeSet::new(),
             done: BTreeSet::new(),
             denied: BTreeSet::new(),
         }
@@ -165,7 +174,7 @@ impl Snapshot {
             Answer::Items(items) => items,
             Answer::Missing => {
                 // No list is not an empty list.
-                if read.about == Some(Topic::Governed) {
+                if matches!(read.about, Some(Topic::Governed | Topic::Native)) {
                     self.denied.insert(read.path.clone());
                 }
                 Vec::new()
@@ -257,6 +266,7 @@ impl Snapshot {
                     self.excludes(item);
                 }
             }
+            Some(Topic::Native) => self.native.extend(items.iter().filter_map(Native::decode)),
             None => {}
         }
         Ok(())

@@ -79,6 +79,25 @@ pub(crate) fn subjects(call: &mut Call<'_>) -> Outcome {
     list::many(call, set("accessPackageSubject", context), items)
 }
 
+pub(crate) fn entitlement_management_settings(call: &mut Call<'_>) -> Outcome {
+    let of = "entitlementManagementSettings";
+    let item = Item::new(of, &call.tenant.entitlement_management_settings);
+    let context = "identityGovernance/entitlementManagement/settings";
+    list::one(call, set(of, context), &item)
+}
+
+/// Lists Microsoft's own lifecycle policies. They are documented and not in the metadata: a tenant without
+/// any does not know the path, and no property is checked.
+/// Source: "List lifecyclePolicies", Graph v1.0.
+pub(crate) fn lifecycle_policies(call: &mut Call<'_>) -> Outcome {
+    if call.tenant.lifecycle_policies.is_empty() {
+        return Err(GraphError::no_segment("lifecyclePolicies"));
+    }
+    Ok(Reply::ok(
+        json!({ "value": call.tenant.lifecycle_policies }),
+    ))
+}
+
 pub(crate) fn conditional_access_policies(call: &mut Call<'_>) -> Outcome {
     let of = "conditionalAccessPolicy";
     let items = Source::Table(of, &call.tenant.conditional_access_policies);

@@ -153,6 +153,11 @@ pub(crate) const READ_ENTITLEMENTS: &[&str] = &[
     "EntitlementManagement.ReadWrite.All",
 ];
 
+pub(crate) const READ_LIFECYCLE_POLICIES: &[&str] = &[
+    "LifecyclePolicies-Guests.Read.All",
+    "LifecyclePolicies-Guests.ReadWrite.All",
+];
+
 /// Returns every application permission that matters for guests.
 pub(crate) fn all() -> Vec<String> {
     #[derive(Deserialize)]

@@ -160,6 +160,23 @@ impl Sandbox {
         self.insert(policy, "policy", fixture::conditional_access_policy)
     }
 
+    /// Adds one of Microsoft's own lifecycle policies, as the documentation shows it: the metadata does not
+    /// know them.
+    pub fn insert_lifecycle_policy(&self, policy: Value) {
+        let mut engine = self.lock();
+        engine.tenant.lifecycle_policies.push(policy);
+        engine.changed();
+    }
+
+    /// Sets what entitlement management does with guests who hold no package any more: `none`,
+    /// `blockSignIn` or `blockSignInAndDelete`.
+    pub fn set_external_user_lifecycle_action(&self, action: &str) {
+        let mut engine = self.lock();
+        let settings = &mut engine.tenant.entitlement_management_settings;
+        settings.insert("externalUserLifecycleAction".to_owned(), json!(action));
+        engine.changed();
+    }
+
     #[track_caller]
     fn insert(
         &self,

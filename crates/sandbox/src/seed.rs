@@ -57,6 +57,16 @@ pub(crate) fn complete(tenant: &mut Tenant, now: Timestamp) {
     for (name, value) in object(policy) {
         tenant.authorization_policy.entry(name).or_insert(value);
     }
+    // Graph's own default blocks, and deletes after 30 days; this tenant has turned it off.
+    let settings = json!({
+        "id": "entitlementManagementSettings",
+        "externalUserLifecycleAction": "none",
+        "durationUntilExternalUserDeletedAfterBlocked": "P30D",
+    });
+    for (name, value) in object(settings) {
+        let settings = &mut tenant.entitlement_management_settings;
+        settings.entry(name).or_insert(value);
+    }
     if tenant.role_definitions.is_empty() {
         tenant.role_definitions = embedded(include_str!("../data/roles.json"));
     }

@@ -44,6 +44,10 @@ pub(crate) struct Tenant {
     #[serde(with = "listed")]
     pub(crate) conditional_access_policies: Table,
     pub(crate) authorization_policy: Object,
+    /// What entitlement management does with guests who hold no package any more.
+    pub(crate) entitlement_management_settings: Object,
+    /// Microsoft's own lifecycle policies; a tenant that has none does not serve them.
+    pub(crate) lifecycle_policies: Vec<Value>,
     /// What Microsoft would have mailed, and what apps sent from mailboxes.
     pub(crate) mails: Vec<Value>,
 }

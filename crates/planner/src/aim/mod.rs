@@ -23,7 +23,7 @@ use crate::matching::Matching;
 use crate::parallel;
 use crate::plan::{Because, Count, Request};
 use crate::policy::Policy;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Native, Snapshot};
 
 mod absent;
 mod assignments;
@@ -301,6 +301,15 @@ impl Aim {
             let text = "it could not be read which groups conditional access excludes: guests may come into one";
             let finding = self.report(Severity::Info, "exclusions-unknown", None, text);
             finding.hint = Some("grant Policy.Read.All".to_owned());
+        }
+        for native in &world.snapshot.native {
+            let severity = match native {
+                Native::Policy(_) => Severity::Warning,
+                Native::Entitlements(_) => Severity::Info,
+            };
+            let text = format!("{}, beside this program", native.text());
+            self.report(severity, "acts-too", None, text)
+                .hint("two robots must not fight over a person: let one of them end access");
         }
         if world.policy.lifecycle.inactive.is_some() {
             let finding = self.report(

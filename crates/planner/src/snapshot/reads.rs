@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use foldhash::HashSet;
 
-use super::{Snapshot, Topic};
+use super::{Snapshot, Topic, native};
 use crate::address::ObjectId;
 use crate::kinds::assignment::{Sort, directory_role};
 use crate::kinds::group::seen::{self as group, Found};
@@ -32,6 +32,7 @@ impl Snapshot {
         let mut reads = user::reads().to_vec();
         reads.push(organization());
         reads.push(group::dynamic());
+        reads.extend(native());
         // Without a group that a guest could come into, nobody comes into one that is excluded.
         if !desired.groups.is_empty() || self.groups.groups.values().any(|group| group.dynamic) {
             reads.push(conditional_access());

@@ -207,7 +207,7 @@ fn a_report_says_what_comes_next_and_when() {
     );
     assert_eq!(
         next("joan@contoso.example"),
-        is("", "reminded 2026-05-14T08:00:00Z")
+        is("", "reminded if not redeemed 2026-05-14T08:00:00Z")
     );
     assert_eq!(
         next("left@contoso.example"),

@@ -82,7 +82,7 @@ impl Tenant {
                 });
                 Answer::Items(found.cloned().collect())
             }
-            Topic::Governed => Answer::Missing,
+            Topic::Governed | Topic::Native => Answer::Missing,
             Topic::Holds(id) => {
                 let holds = |group: &&Value| {
                     group["members"]
