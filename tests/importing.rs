@@ -83,8 +83,9 @@ fn what_is_there_becomes_files_after_which_a_plan_only_stamps() {
     for note in [
         "note: 1 left out, the account is synchronised from on-premises: synced@contoso.example",
         "note: 1 left out, the attribute of the stamp holds something else: theirs@contoso.example",
+        "note: 1 left out, the account has no address: nobody@fabrikam.example",
         "another group has the name",
-        "note: 1 left out, directory role User Administrator, which policies let no file give: plain@contoso.example",
+        "note: 1 imported without directory role User Administrator, which policies let no file give: plain@contoso.example",
         "characters that cannot be seen",
     ] {
         assert!(told.contains(note), "{note} is not in\n{told}");
@@ -173,7 +174,8 @@ fn who_does_not_meet_the_rules_is_left_out_by_name() {
         .run(&repository, &["import", "--dry-run"])
         .ends(0)
         .stdout;
-    assert!(without.contains("Nothing to import."), "{without}");
+    assert!(without.contains("Nothing was imported."), "{without}");
+    assert!(!without.contains("imported without"), "{without}");
 }
 
 #[test]
@@ -416,7 +418,7 @@ fn a_group_is_not_declared_for_guests_who_are_left_out() {
     group(&tenant, "readers", &[&ada]);
     let ran = tenant.run(&repository, &["import"]).ends(0);
     assert!(
-        ran.stdout.ends_with("Nothing to import.\n"),
+        ran.stdout.ends_with("Nothing was imported.\n"),
         "{}",
         ran.stdout
     );
@@ -440,8 +442,7 @@ fn groups_that_vouch_are_named_where_only_one_has_the_name() {
     sponsored("ada@contoso.example", [&grace, &desk]);
     sponsored("bob@contoso.example", [&grace, &twin]);
     let told = tenant.run(&repository, &["import"]).ends(0).stdout;
-    let note =
-        "note: 1 left out, their sponsors, not all of whom files can name: bob@contoso.example\n";
+    let note = "note: 1 imported without `sponsors`, not all of which a file can name: bob@contoso.example\n";
     assert!(told.contains(note), "{told}");
     let file = repository.path().join("guests/contoso.example.yaml");
     let text = std::fs::read_to_string(file).unwrap();
@@ -456,4 +457,16 @@ fn groups_that_vouch_are_named_where_only_one_has_the_name() {
         "{plan}"
     );
     tenant.applied(&repository);
+}
+
+#[test]
+fn whoever_is_left_out_for_one_reason_stands_on_one_line() {
+    let tenant = Tenant::empty();
+    for n in 0..6 {
+        guest(&tenant, &format!("plus+{n}@contoso.example"), json!({}));
+    }
+    let told = tenant.run(&repository(""), &["import"]).ends(0).stdout;
+    let line = "note: 6 left out, their address cannot stand in a file: Graph refuses the character '+': plus+0@contoso.example, plus+1@contoso.example, plus+2@contoso.example and 3 more\n";
+    assert!(told.contains(line), "{told}");
+    assert!(told.ends_with("\nNothing was imported.\n"), "{told}");
 }

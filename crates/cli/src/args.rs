@@ -146,6 +146,7 @@ enum Command {
     )]
     Notify(NotifyArgs),
     /// Sign in, and say of each feature whether it is ready and what is missing.
+    #[command(after_help = "Examples:\n  guestlist doctor\n  guestlist doctor --auth azure-cli")]
     Doctor,
     /// Print the JSON Schema of the files, for editors, or of a plan, for programs.
     #[command(after_help = "Examples:\n  guestlist schema guests > guests.schema.json")]
@@ -361,6 +362,9 @@ pub(crate) struct RenewArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum SandboxCommand {
     /// Serve the embedded tenant on loopback until stopped.
+    #[command(
+        after_help = "Examples:\n  guestlist sandbox serve --port 8080\n  guestlist sandbox serve --port 8443 --tls ca.pem --latency 20"
+    )]
     Serve(ServeArgs),
     /// Forget it: the next use begins anew.
     Reset,

@@ -35,13 +35,33 @@ pub(crate) fn sandbox_state(root: &Path) -> PathBuf {
     root.join(keep::FOLDER).join("sandbox.json")
 }
 
+/// Opens the embedded tenant where a repository keeps it.
+pub(crate) fn open(root: &Path) -> Result<Sandbox, Failure> {
+    let path = sandbox_state(root);
+    Sandbox::open(&path).map_err(|error| {
+        let message = format!("{}: {error}", path.display());
+        Failure::plain(
+            message,
+            "`guestlist sandbox reset` forgets it and begins anew",
+        )
+    })
+}
+
 /// Reads the files, and connects to the tenant that they are for. Signing in takes long and the
 /// files may be many, so both are begun; mistakes in the files come first all the same.
 pub(crate) async fn ready(
     common: &Common,
     now: Timestamp,
 ) -> Result<(Config, Connection), Failure> {
-    let files = Files::read(&common.dir);
+    ready_with(common, Files::read(&common.dir), now).await
+}
+
+/// Does so with files that were read.
+pub(crate) async fn ready_with(
+    common: &Common,
+    files: Files,
+    now: Timestamp,
+) -> Result<(Config, Connection), Failure> {
     let tenant = files.tenant().filter(|tenant| !tenant.is_sandbox());
     let signing_in = tenant.map(|tenant| tokio::spawn(real(common.clone(), tenant)));
     let config = tokio::task::spawn_blocking(move || files.config(now));
@@ -70,7 +90,7 @@ pub(crate) async fn connect(common: &Common, tenant: &Tenant) -> Result<Connecti
 }
 
 async fn embedded(common: &Common) -> Result<Connection, Failure> {
-    let sandbox = Sandbox::open(&sandbox_state(&common.dir))?;
+    let sandbox = open(&common.dir)?;
     let token = sandbox.token();
     let address = ([127, 0, 0, 1], 0).into();
     let server = serve(sandbox, address, None)

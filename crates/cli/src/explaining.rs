@@ -134,7 +134,10 @@ fn known<'a>(config: &Config, snapshot: &'a Snapshot, text: &str) -> Result<Who<
     if is_declared || who.user.is_some_and(User::is_guest) {
         return Ok(who);
     }
-    Err(Failure::plain(format!("{text} is no guest"), hint))
+    Err(Failure::plain(
+        format!("{text} is no guest"),
+        "members of the tenant are not looked after here, and never changed",
+    ))
 }
 
 pub(crate) fn expiring(

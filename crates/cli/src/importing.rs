@@ -228,7 +228,11 @@ fn told(imported: &Imported, dry_run: bool) -> String {
         out += &format!("note: {}\n", printable(note));
     }
     if imported.files.is_empty() {
-        return out + "Nothing to import.\n";
+        let told = match imported.refused {
+            0 => "Nothing to import.\n",
+            _ => "Nothing was imported.\n",
+        };
+        return out + told;
     }
     let verb = if dry_run {
         "would be written"

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use guestlist_sandbox::{Behaviour, Sandbox, Tls};
+use guestlist_sandbox::{Behaviour, Tls};
 
 use crate::args::{Common, ServeArgs};
-use crate::connection::sandbox_state;
+use crate::connection::{open, sandbox_state};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::keep;
@@ -13,7 +13,7 @@ use crate::output::{print, tell};
 
 pub(crate) async fn serve(common: &Common, args: &ServeArgs) -> Result<Exit, Failure> {
     keep::folder(&common.dir)?;
-    let sandbox = Sandbox::open(&sandbox_state(&common.dir))?;
+    let sandbox = open(&common.dir)?;
     let replication = Duration::try_from_secs_f64(args.replication).unwrap_or_default();
     sandbox.behave(Behaviour {
         replication,

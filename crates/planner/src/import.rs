@@ -2,7 +2,9 @@
 //! that a plan afterwards takes them on and changes nothing else.
 
 mod entry;
+mod groups;
 pub mod inviters;
+mod notes;
 pub mod sponsors;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,19 +12,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{Span, Timestamp, civil::Date};
 
 use self::entry::Entry;
+use self::groups::Groups;
+use self::notes::Notes;
 use self::sponsors::{names_of_groups, sponsors};
 use crate::address::ObjectId;
 use crate::domain::domain_of;
 use crate::kinds::assignment::Sort;
-use crate::kinds::group::seen::Found;
 use crate::kinds::guest::user::{User, text};
 use crate::load::{Config, load};
 use crate::matching::Matching;
 use crate::request::Answer;
 use crate::snapshot::Snapshot;
 use crate::stamp::{Mark, Reading};
+use crate::yaml::Source;
 use crate::yaml::node::MAX_BYTES;
-use crate::yaml::{Source, scalar};
 
 /// How imported guests are spread over files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,12 +58,11 @@ pub struct Imported {
     pub guests: usize,
     /// How many groups.
     pub groups: usize,
+    /// How many guests the files' own rules refuse.
+    pub refused: usize,
     /// What was left out, and why.
     pub notes: Vec<String>,
 }
-
-/// How many people a note names.
-const NAMED: usize = 3;
 
 /// A group that a guest is a member of.
 #[derive(Clone, Debug)]
@@ -84,8 +86,8 @@ pub fn candidates<'a>(config: &Config, snapshot: &'a Snapshot) -> (Vec<&'a User>
     let owner = config.policy.tenant.owner();
     let stamp = config.policy.tenant.stamp.as_str();
     let guests = snapshot.users.values().filter(|user| user.is_guest());
-    let guests = guests.filter(|user| !matching.is_claimed(&user.id) && !snapshot.is_own(user));
-    let mut left_out = LeftOut::default();
+    let guests = guests.filter(|user| !matching.is_claimed(&user.id));
+    let mut notes = Notes::default();
     let mut by_address: BTreeMap<String, Vec<&User>> = BTreeMap::new();
     for user in guests {
         let addresses = user.addresses().into_iter().chain([user.label()]);
@@ -109,6 +111,10 @@ pub fn candidates<'a>(config: &Config, snapshot: &'a Snapshot) -> (Vec<&'a User>
         let shared =
             |address: &String| by_address.get(address).is_some_and(|users| users.len() > 1);
         let why = match () {
+            () if user.mail.is_none() && snapshot.is_own(user) => {
+                Some("the account has no address")
+            }
+            () if snapshot.is_own(user) => Some("their address is one of the tenant's own"),
             () if leaving => Some("their access is being ended; declare them to give it back"),
             () if user.addresses().iter().any(shared) => {
                 Some("more than one account answers to an address of theirs")
@@ -122,41 +128,11 @@ pub fn candidates<'a>(config: &Config, snapshot: &'a Snapshot) -> (Vec<&'a User>
             () => None,
         };
         match why {
-            Some(why) => left_out.add(why, label),
+            Some(why) => notes.left_out(why, label),
             None => found.push(*user),
         }
     }
-    (found, left_out.notes())
-}
-
-/// People left out, by why.
-#[derive(Default)]
-struct LeftOut(BTreeMap<String, Vec<String>>);
-
-impl LeftOut {
-    fn add(&mut self, why: &str, who: &str) {
-        let people = self.0.entry(why.to_owned()).or_default();
-        people.push(who.to_owned());
-    }
-
-    fn notes(self) -> Vec<String> {
-        let note = |(why, people): (String, Vec<String>)| {
-            let count = people.len();
-            let more = count.saturating_sub(NAMED);
-            let rest = if more > 0 {
-                format!(" and {more} more")
-            } else {
-                String::new()
-            };
-            let named = people
-                .into_iter()
-                .take(NAMED)
-                .collect::<Vec<_>>()
-                .join(", ");
-            format!("{count} left out, {why}: {named}{rest}")
-        };
-        self.0.into_iter().map(note).collect()
-    }
+    (found, notes.notes())
 }
 
 /// Writes files for guests; `sources` are the files there are.
@@ -171,59 +147,74 @@ pub fn import(
 ) -> Imported {
     let mut groups = Groups::new(config, snapshot);
     let vouching = names_of_groups(snapshot);
-    let mut left_out = LeftOut::default();
+    let guests = guests.iter().enumerate();
     let mut entries: Vec<_> = guests
-        .iter()
-        .enumerate()
         .map(|(place, user)| {
             let held = known.held.get(&user.id).map(|held| groups.names(held));
             let sponsors = sponsors(snapshot, &vouching, user, known);
-            if sponsors.is_none() && user.sponsors.as_ref().is_some_and(|ids| !ids.is_empty()) {
-                left_out.add(
-                    "their sponsors, not all of whom files can name",
-                    &user.label(),
-                );
-            }
             let names = sponsors.as_ref().map(|sponsors| sponsors.names.as_slice());
             let file = file(options.by, user, names, held.as_deref());
-            let day = options
-                .expires
-                .map(|first| spread(first, place, options.weeks));
+            let first = options.expires;
+            let day = first.map(|first| spread(first, place, options.weeks));
             let (given, kept) = given(config, snapshot, user);
-            if let Some(what) = kept.first() {
-                left_out.add(
-                    &format!("{what}, which policies let no file give"),
-                    &user.label(),
-                );
-            }
-            Entry::new(file, user, sponsors, held, &given, day, now)
+            let without = unsaid(user, sponsors.is_none(), kept);
+            let entry = Entry::new(file, user, sponsors, held, &given, day, now);
+            Entry { without, ..entry }
         })
         .collect();
     // File by file.
     entries.sort_by(|a, b| (&a.file, &a.key).cmp(&(&b.file, &b.key)));
-    let taken: BTreeSet<_> = sources.iter().map(|source| source.path.clone()).collect();
-    let mut imported = Imported::default();
-    for (name, why) in &groups.left_out {
-        imported.notes.push(format!("group {name} left out: {why}"));
+    let left_out = groups.left_out.iter();
+    let left_out = left_out.map(|(name, why)| format!("group {name} left out: {why}"));
+    let mut imported = Imported {
+        notes: left_out.collect(),
+        ..Imported::default()
+    };
+    let mut notes = Notes::default();
+    fit(
+        &mut imported,
+        &mut notes,
+        &mut entries,
+        &mut groups,
+        sources,
+        now,
+    );
+    imported.guests = entries.len();
+    imported.groups = if entries.is_empty() {
+        0
+    } else {
+        groups.new.len()
+    };
+    for entry in &entries {
+        for what in &entry.without {
+            notes.add(format!("imported without {what}"), &entry.key);
+        }
     }
-    // An entry that the files' own rules refuse is left out, and the rest is tried again.
+    imported.notes.extend(notes.notes());
+    imported
+}
+
+/// Makes the files. An entry that the files' own rules refuse is left out, and the rest is tried again.
+fn fit(
+    imported: &mut Imported,
+    notes: &mut Notes,
+    entries: &mut Vec<Entry>,
+    groups: &mut Groups,
+    sources: &[Source],
+    now: Timestamp,
+) {
+    let taken: BTreeSet<_> = sources.iter().map(|source| source.path.clone()).collect();
     loop {
         // A group in which nobody is left is not declared either.
         let used = entries.iter().flat_map(|entry| &entry.groups);
         groups.keep(&used.collect());
-        let files: Vec<_> = groups
-            .file(&taken)
-            .into_iter()
-            .chain(assembled(&entries, &taken))
-            .collect();
-        let all: Vec<_> = sources
-            .iter()
-            .cloned()
-            .chain(files.iter().map(|it| it.0.clone()))
-            .collect();
+        let files = groups.file(&taken).into_iter();
+        let files: Vec<_> = files.chain(assembled(entries, &taken)).collect();
+        let new = files.iter().map(|(file, _)| file.clone());
+        let all: Vec<_> = sources.iter().cloned().chain(new).collect();
         let Err(mistakes) = load(&all, now) else {
             imported.files = files.into_iter().map(|(file, _)| file).collect();
-            break;
+            return;
         };
         let refused = mistakes.iter().filter_map(|mistake| {
             let (_, starts) = files.iter().find(|(file, _)| file.path == mistake.path)?;
@@ -235,22 +226,37 @@ pub fn import(
             // Nobody is to blame for it, so nobody can be left out.
             let mistakes = mistakes.iter().map(|mistake| mistake.message.clone());
             imported.notes.extend(mistakes);
-            entries.clear();
-            break;
+            return entries.clear();
         }
-        for (place, why) in refused.into_iter().rev() {
-            let entry = entries.remove(place);
-            left_out.add(&why, &entry.key);
+        imported.refused += refused.len();
+        for (place, why) in &refused {
+            let entry = &entries[*place];
+            notes.left_out(&said(why, entry), &entry.key);
+        }
+        for place in refused.into_keys().rev() {
+            entries.remove(place);
         }
     }
-    imported.guests = entries.len();
-    imported.groups = if entries.is_empty() {
-        0
-    } else {
-        groups.new.len()
-    };
-    imported.notes.extend(left_out.notes());
-    imported
+}
+
+/// Returns what the entry of a guest does not say although the tenant has it.
+fn unsaid(user: &User, no_sponsors: bool, kept: Vec<String>) -> Vec<String> {
+    let has_some = user.sponsors.as_ref().is_some_and(|ids| !ids.is_empty());
+    let unnamed = no_sponsors && has_some;
+    let sponsors = unnamed.then(|| "`sponsors`, not all of which a file can name".to_owned());
+    let kept = kept.into_iter().take(1);
+    let kept = kept.map(|what| format!("{what}, which policies let no file give"));
+    sponsors.into_iter().chain(kept).collect()
+}
+
+/// Returns why the files' own rules refuse an entry, so that it reads the same for everybody.
+fn said(why: &str, entry: &Entry) -> String {
+    let invited = format!("`{}` cannot be invited", entry.mail);
+    let why = why.replace(&invited, "their address cannot stand in a file");
+    match why.starts_with("no `expires`") {
+        true => format!("{why} (`--expires +180d` writes one)"),
+        false => why,
+    }
 }
 
 /// What a guest holds besides memberships, by the key that lists it; and what no entry may list.
@@ -371,84 +377,6 @@ pub fn held(answer: &Answer) -> Option<Vec<Held>> {
     Some(named.collect())
 }
 
-/// The groups that files name, and those to be added.
-struct Groups {
-    /// What files call a group, by id.
-    known: BTreeMap<String, String>,
-    /// Names in lower case that are taken.
-    names: BTreeSet<String>,
-    /// To be added: id by name.
-    new: BTreeMap<String, String>,
-    left_out: BTreeMap<String, &'static str>,
-}
-
-impl Groups {
-    fn new(config: &Config, snapshot: &Snapshot) -> Self {
-        let lookup = snapshot.groups.lookup();
-        let owner = config.policy.tenant.owner();
-        let declared = config.desired.groups.values();
-        let found = declared
-            .clone()
-            .filter_map(|group| match lookup.find(group, owner) {
-                Found::One(seen) => Some((seen.id.clone(), group.name.clone())),
-                _ => None,
-            });
-        Self {
-            known: found.collect(),
-            names: declared.map(|group| group.name.to_lowercase()).collect(),
-            new: BTreeMap::new(),
-            left_out: BTreeMap::new(),
-        }
-    }
-
-    /// Returns what files call some groups; adds those that they do not know yet.
-    fn names(&mut self, held: &[Held]) -> Vec<String> {
-        let names = held.iter().filter_map(|group| self.name(group));
-        let mut names: Vec<_> = names.collect();
-        names.sort();
-        names
-    }
-
-    fn name(&mut self, group: &Held) -> Option<String> {
-        if let Some(name) = self.known.get(&group.id) {
-            return Some(name.clone());
-        }
-        if group.name.chars().any(crate::safe::hides) || group.name.trim() != group.name {
-            self.left_out.insert(
-                group.name.clone(),
-                "its name has characters that cannot be seen",
-            );
-            return None;
-        }
-        if !self.names.insert(group.name.to_lowercase()) {
-            self.left_out
-                .insert(group.name.clone(), "another group has the name");
-            return None;
-        }
-        self.known.insert(group.id.clone(), group.name.clone());
-        self.new.insert(group.name.clone(), group.id.clone());
-        Some(group.name.clone())
-    }
-
-    /// Adds no group besides some.
-    fn keep(&mut self, used: &BTreeSet<&String>) {
-        self.new.retain(|name, _| used.contains(name));
-    }
-
-    /// Returns the file for the groups to be added. The id settles which group is meant.
-    fn file(&self, taken: &BTreeSet<String>) -> Option<Assembled> {
-        if self.new.is_empty() {
-            return None;
-        }
-        let path = free("policies/groups", taken);
-        let mut text = format!("{HEAD}groups:\n");
-        for (name, id) in &self.new {
-            text += &format!("  - name: {}\n    id: {}\n", scalar(name), scalar(id));
-        }
-        Some((Source { path, text }, BTreeMap::new()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -459,7 +387,9 @@ mod tests {
         let entry = |key: &str| Entry {
             file: "contoso.example".to_owned(),
             key: key.to_owned(),
+            mail: key.to_owned(),
             groups: Vec::new(),
+            without: Vec::new(),
             text: text.clone(),
         };
         let entries: Vec<_> = ["a", "b", "c", "d"].map(entry).into();

@@ -58,7 +58,10 @@ impl Refusal {
 /// of those nobody declares.
 pub fn keys(config: &Config, mails: &[String]) -> Result<Vec<String>, Vec<Refusal>> {
     let guests = &config.desired.guests;
-    let mut keys: Vec<_> = mails.iter().map(|mail| domain::normal(mail)).collect();
+    let mut keys: Vec<_> = mails
+        .iter()
+        .map(|mail| domain::normal(mail.trim()))
+        .collect();
     let unknown = keys.iter().zip(mails);
     let unknown = unknown.filter(|(key, _)| !guests.contains_key(*key));
     let refusals: Vec<_> = unknown

@@ -95,7 +95,7 @@ guests:
   - mail: somebody@contoso.example      # the invited address
     displayName: Ada Lovelace
     companyName: Contoso                # also department, jobTitle, country and so on
-    #sponsors: [grace@fabrikam.example] # who vouches: users or groups of the tenant
+    sponsors: [grace@fabrikam.example]  # who vouches: users or groups of the tenant
     justification: Annual audit
     expires: 2020-12-31                 # access ends when this day ends
     #groups:                            # declared below policies/
@@ -150,6 +150,27 @@ mod tests {
                 .tenant
                 .is_sandbox()
         );
+    }
+
+    #[test]
+    fn the_example_meets_the_requirements_that_are_commented_out() {
+        let [rules, guests] = start(Start {
+            tenant: "sandbox",
+            owner: None,
+            time_zone: "UTC",
+        });
+        let asked = rules.text.split("#requirements:\n").nth(1).unwrap();
+        let asked: String = asked
+            .lines()
+            .take(4)
+            .map(|line| format!("{}\n", &line[1..]))
+            .collect();
+        let rules = Source {
+            text: format!("{}requirements:\n{asked}", rules.text),
+            ..rules
+        };
+        let config = load(&[rules, guests], "2026-11-22T00:00:00Z".parse().unwrap()).unwrap();
+        assert!(config.policy.requirements.justification);
     }
 
     #[test]

@@ -17,8 +17,12 @@ pub(super) struct Entry {
     pub(super) file: String,
     /// The guest's address in lower case.
     pub(super) key: String,
+    /// The address as it is written.
+    pub(super) mail: String,
     /// The groups that the guest is in.
     pub(super) groups: Vec<String>,
+    /// What the guest has that the entry does not say.
+    pub(super) without: Vec<String>,
     /// The entry, some lines of YAML.
     pub(super) text: String,
 }
@@ -34,8 +38,8 @@ impl Entry {
         now: Timestamp,
     ) -> Self {
         let key = user.label();
-        let mail = user.mail.as_deref().unwrap_or(&key);
-        let mut text = format!("  - mail: {}\n", scalar(mail));
+        let mail = user.mail.as_ref().unwrap_or(&key).clone();
+        let mut text = format!("  - mail: {}\n", scalar(&mail));
         let mut line = |name: &str, value: String| text += &format!("    {name}: {value}\n");
         for name in PROPERTIES {
             let value = user.profile.get(name).cloned().flatten();
@@ -67,7 +71,9 @@ impl Entry {
         Self {
             file,
             key,
+            mail,
             groups,
+            without: Vec::new(),
             text,
         }
     }
