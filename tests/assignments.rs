@@ -1,8 +1,8 @@
-//! Directory roles of guests against a served tenant: given, drifted, ended, taken; shown by every
+//! Directory roles and app roles of guests against a served tenant: given, drifted, ended, taken; shown by every
 //! command; and what is said where a permission is missing.
 
 use guestlist_sandbox::Behaviour;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::{REAL, Repository, Tenant};
 
@@ -128,4 +128,152 @@ fn what_the_application_may_not_do_is_named() {
         ),
         "{doctor}"
     );
+}
+
+/// An application with two roles for people and one for programs; returns the ids of the first two.
+fn ledger(tenant: &Tenant, name: &str) -> (String, [String; 2]) {
+    let role = |name: &str, of: &str| json!({ "id": format!("{:08x}-0000-4000-8000-000000000000", name.len()), "displayName": name, "isEnabled": true, "allowedMemberTypes": [of] });
+    let roles = [
+        role("Reader", "User"),
+        role("Auditor", "User"),
+        role("Robot", "Application"),
+    ];
+    let id = |n: usize| roles[n]["id"].as_str().unwrap().to_owned();
+    let ids = [id(0), id(1)];
+    let app = json!({ "displayName": name, "appRoles": roles });
+    (tenant.sandbox.insert_service_principal(app), ids)
+}
+
+/// Returns the ids of the roles that a user has in applications.
+fn app_roles(tenant: &Tenant, mail: &str) -> Vec<String> {
+    let (state, id) = (tenant.sandbox.state(), tenant.sandbox.find(mail).unwrap());
+    let all = state["appRoleAssignments"].as_array().unwrap().iter();
+    let held = all.filter(|one| one["principalId"] == id.as_str());
+    let mut ids: Vec<_> = held
+        .map(|one| one["appRoleId"].as_str().unwrap().to_owned())
+        .collect();
+    ids.sort();
+    ids
+}
+
+const ALLOWED: &str = "requirements:
+  appRoles:
+    - {app: Ledger, role: Reader}
+    - {app: Ledger, role: Auditor}
+";
+
+fn with_apps(allowed: &str, roles: &str) -> Repository {
+    let repository = repository(roles);
+    repository.write("policies/apps.yaml", allowed);
+    repository
+}
+
+#[test]
+fn app_roles_are_given_drift_back_and_end() {
+    let tenant = Tenant::empty();
+    let (app, [reader, auditor]) = ledger(&tenant, "Ledger");
+    let both = "    appRoles: [{app: Ledger, role: Reader}, {app: Ledger, role: Auditor, expires: 2026-01-31}]\n";
+    let repository = with_apps(ALLOWED, both);
+    tenant.applied(&repository);
+    assert_eq!(app_roles(&tenant, ADA), std::slice::from_ref(&reader));
+    let explained = tenant.run(&repository, &["explain", ADA]).ends(0).stdout;
+    assert!(
+        explained.contains("  app role Ledger / Reader "),
+        "{explained}"
+    );
+    // Somebody gave one more by hand.
+    let id = tenant.sandbox.find(ADA).unwrap();
+    tenant.sandbox.assign_app_role(&id, &app, &auditor);
+    tenant.applied(&repository);
+    assert_eq!(app_roles(&tenant, ADA), [reader]);
+    // Gone from the files: disabled and stripped, and then nothing is left.
+    repository.write("guests/a.yaml", "guests: [{mail: bob@contoso.example}]");
+    repository.write(
+        "policies/more.yaml",
+        "lifecycle: {undeclared: {disable: 0d, strip: 0d}}",
+    );
+    tenant.applied(&repository);
+    assert!(app_roles(&tenant, ADA).is_empty());
+}
+
+#[test]
+fn an_app_role_that_cannot_be_told_is_not_given() {
+    let tenant = Tenant::empty();
+    tenant.managed(ADA);
+    let repository = with_apps(ALLOWED, "    appRoles: [{app: Ledger, role: Reader}]\n");
+    let none = tenant.run(&repository, &["apply", "--yes"]).ends(4).stdout;
+    assert!(
+        none.contains("the tenant has no app role Ledger / Reader"),
+        "{none}"
+    );
+    let (app, _) = ledger(&tenant, "Ledger");
+    // Another application took the name.
+    ledger(&tenant, "Ledger");
+    let twins = tenant.run(&repository, &["apply", "--yes"]).ends(4).stdout;
+    assert!(
+        twins.contains("the tenant has 2 of app role Ledger / Reader"),
+        "{twins}"
+    );
+    assert!(app_roles(&tenant, ADA).is_empty());
+    let state = tenant.sandbox.state();
+    let apps = state["servicePrincipals"].as_array().unwrap();
+    let own = apps.iter().find(|one| one["id"] == app.as_str()).unwrap();
+    let allowed = format!(
+        "requirements: {{appRoles: [{{app: Ledger, appId: {}, role: Reader}}]}}\n",
+        own["appId"].as_str().unwrap()
+    );
+    repository.write("policies/apps.yaml", allowed);
+    tenant.applied(&repository);
+    assert_eq!(app_roles(&tenant, ADA).len(), 1);
+}
+
+#[test]
+fn promise_3_app_roles_that_cannot_be_read_are_neither_given_nor_taken() {
+    let tenant = Tenant::empty();
+    let id = tenant.managed(ADA);
+    let (app, [reader, _]) = ledger(&tenant, "Ledger");
+    tenant.sandbox.assign_app_role(&id, &app, &reader);
+    let repository = with_apps(ALLOWED, "    appRoles: []\n");
+    let all = [
+        "User.Read.All",
+        "Group.Read.All",
+        "Organization.Read.All",
+        "RoleManagement.Read.Directory",
+        "AppRoleAssignment.ReadWrite.All",
+    ];
+    tenant.sandbox.behave(Behaviour {
+        permissions: Some(all.map(str::to_owned).into()),
+        ..Behaviour::default()
+    });
+    let applied = tenant.run(&repository, &["apply", "--yes"]).ends(4).stdout;
+    assert!(
+        applied.contains("`appRoles` could not be read: nothing of it is given or taken"),
+        "{applied}"
+    );
+    assert!(applied.contains("grant Application.Read.All"), "{applied}");
+    assert_eq!(app_roles(&tenant, ADA).len(), 1);
+}
+
+#[test]
+fn imported_guests_keep_their_app_roles() {
+    let tenant = Tenant::empty();
+    let id = tenant.guest(
+        "eve@litware.example",
+        json!({ "createdDateTime": "2025-01-01T00:00:00Z" }),
+    );
+    let (app, [reader, _]) = ledger(&tenant, "Ledger");
+    tenant.sandbox.assign_app_role(&id, &app, &reader);
+    let repository = Repository::new(&[
+        ("policies/tenant.yaml", REAL),
+        ("policies/apps.yaml", ALLOWED),
+    ]);
+    tenant.run(&repository, &["import"]).ends(0);
+    let file =
+        std::fs::read_to_string(repository.path().join("guests/litware.example.yaml")).unwrap();
+    assert!(
+        file.contains("    appRoles: [{app: Ledger, role: Reader}]\n"),
+        "{file}"
+    );
+    tenant.applied(&repository);
+    assert_eq!(app_roles(&tenant, "eve@litware.example").len(), 1);
 }

@@ -328,6 +328,25 @@ pub(crate) const CASES: &[Case] = &[
         ],
     ),
     (
+        "an app role that policies do not allow",
+        &[
+            (
+                "policies/a.yaml",
+                "tenant: {id: sandbox}\nrequirements: {appRoles: [{app: Ledger, role: Reader}]}\n",
+            ),
+            (
+                "guests/a.yaml",
+                "guests:\n  - mail: ada@contoso.example\n    appRoles: [{app: Ledger, role: Writer}, {app: Ledger}, {app: Ledger, role: Reader}, {app: Ledger, role: Reader}]\n  - {mail: b@contoso.example, appRoles: [Ledger]}\n",
+            ),
+        ],
+        &[
+            "`requirements.appRoles` does not allow app role `Ledger / Writer`",
+            "`requirements.appRoles` does not allow app role `Ledger`",
+            "did you mean `Ledger / Reader`?",
+            "app role `Ledger / Reader` is listed twice",
+        ],
+    ),
+    (
         "a mailbox that is not allowed",
         &[
             POLICY,

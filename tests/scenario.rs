@@ -28,7 +28,7 @@ groups:
   - {name: readers}
   - {name: writers, adopt: true, description: As the files say, guests: exact}
 lifecycle: {pending: {remind: 14d}}
-requirements: {privileged: [User Administrator]}
+requirements: {privileged: [User Administrator], appRoles: [{app: Ledger, role: Reader}, {app: Ledger, role: Writer}]}
 ";
 
 /// Returns the files, as of `now`.
@@ -36,7 +36,7 @@ pub(crate) fn files(now: Timestamp) -> [(&'static str, String); 2] {
     let guests = json!({ "guests": [
         { "mail": INVITED, "displayName": "New One", "sponsors": ["grace@fabrikam.example"], "groups": ["projects", "readers"],
           "directoryRoles": ["Directory Readers"] },
-        { "mail": "new2@contoso.example", "department": "Audit", "groups": ["readers"] },
+        { "mail": "new2@contoso.example", "department": "Audit", "groups": ["readers"], "appRoles": [{ "app": "Ledger", "role": "Reader" }] },
         { "mail": "new3@contoso.example", "sponsors": ["grace@fabrikam.example", "alan@fabrikam.example"], "groups": ["writers"] },
         { "mail": "adopted@contoso.example", "department": "Audit", "groups": ["readers", "writers"] },
         { "mail": EXPIRED, "expires": "2026-01-31", "groups": ["readers", "writers"] },
@@ -45,7 +45,8 @@ pub(crate) fn files(now: Timestamp) -> [(&'static str, String); 2] {
         { "mail": "pending@contoso.example" },
         { "mail": "consent@contoso.example", "redeemedSince": day(now, 30) },
         { "mail": "moved@contoso.example", "formerly": FORMER, "groups": ["readers"] },
-        { "mail": "trimmed@contoso.example", "groups": ["projects"], "sponsors": ["grace@fabrikam.example"], "directoryRoles": ["Reports Reader"] },
+        { "mail": "trimmed@contoso.example", "groups": ["projects"], "sponsors": ["grace@fabrikam.example"], "directoryRoles": ["Reports Reader"],
+          "appRoles": [{ "app": "Ledger", "role": "Writer" }] },
         { "mail": "many1@contoso.example", "groups": ["projects", "readers"] },
         { "mail": "many2@contoso.example", "groups": ["projects", "readers"] },
         { "mail": "many3@contoso.example", "groups": ["projects", "readers"] },
@@ -139,6 +140,16 @@ pub(crate) fn tenant(now: Timestamp) -> Sandbox {
         let id = format!("b0000000-0000-4000-8000-0000000000{number:02x}");
         sandbox.insert_group(json!({ "id": id, "displayName": name, "mailNickname": name, "mailEnabled": false, "securityEnabled": true, "members": members }));
     };
+    let role = |number: u8, name: &str| {
+        let id = format!("c0000000-0000-4000-8000-0000000000{number:02x}");
+        json!({ "id": id, "displayName": name, "value": name, "isEnabled": true, "allowedMemberTypes": ["User"] })
+    };
+    let roles = [role(1, "Reader"), role(2, "Writer")];
+    let app = json!({ "id": "d0000000-0000-4000-8000-000000000001", "displayName": "Ledger", "appRoles": roles });
+    let app = sandbox.insert_service_principal(app);
+    for guest in [&expired, &trimmed] {
+        sandbox.assign_app_role(guest, &app, roles[0]["id"].as_str().unwrap());
+    }
     sandbox.assign_role(&expired, "User Administrator");
     sandbox.assign_role(&trimmed, "Guest Inviter");
     group(1, "readers", json!([grace, expired, dropped]));
@@ -204,6 +215,15 @@ pub(crate) fn essence(sandbox: &Sandbox, now: Timestamp) -> BTreeMap<String, Val
             name(&role["principalId"]).as_str().unwrap_or_default()
         );
         let twin = essence.insert(key.clone(), json!({ "scope": role["directoryScopeId"] }));
+        assert!(twin.is_none(), "two assignments: {key}");
+    }
+    for role in list("appRoleAssignments") {
+        let key = format!(
+            "app role {} of {}",
+            role["appRoleId"],
+            name(&role["principalId"]).as_str().unwrap()
+        );
+        let twin = essence.insert(key.clone(), json!({ "app": role["resourceId"] }));
         assert!(twin.is_none(), "two assignments: {key}");
     }
     for group in &groups {

@@ -191,7 +191,7 @@ fn a_plan_with_every_kind_of_step_is_right_refused_or_not() {
     );
     assert_eq!(
         of(|it| &it["address"]["kind"]),
-        all("directoryRole group guest membership sponsor")
+        all("appRole directoryRole group guest membership sponsor")
     );
     assert_eq!(
         of(|it| &it["change"]["action"]),

@@ -166,6 +166,19 @@ pub fn features(config: &Config) -> Vec<Feature> {
             "no directory role is given or taken",
             config.desired.uses().contains(&Sort::DirectoryRole),
         ),
+        read(
+            "applications, and who has which of their roles",
+            &["Application.Read.All"],
+            "no app role is given or taken",
+            !config.policy.requirements.app_roles.is_empty(),
+            None,
+        ),
+        write(
+            "app roles of guests",
+            &["AppRoleAssignment.ReadWrite.All"],
+            "no app role is given or taken",
+            config.desired.uses().contains(&Sort::AppRole),
+        ),
         write(
             "create groups",
             &["Group.Create"],
@@ -213,6 +226,11 @@ pub fn grants(granted: &[String], needed: &str) -> bool {
         ],
         "RoleManagement.Read.Directory" => &[
             "RoleManagement.ReadWrite.Directory",
+            "Directory.Read.All",
+            "Directory.ReadWrite.All",
+        ],
+        "Application.Read.All" => &[
+            "Application.ReadWrite.All",
             "Directory.Read.All",
             "Directory.ReadWrite.All",
         ],

@@ -271,8 +271,10 @@ fn given(config: &Config, snapshot: &Snapshot, user: &User) -> Given {
             let name = held.names.get(&edge.to).filter(|_| edge.fixed.is_none());
             name.is_some_and(|name| rules.is_managed(name, true, &config.policy))
         });
-        let names = ours.into_iter().map(|edge| held.name(&edge.to).to_owned());
-        let names: Vec<_> = names.collect();
+        let names = ours.into_iter().map(|edge| held.name(&edge.to));
+        let names: Vec<_> = names
+            .map(|name| rules.written(name, &config.policy))
+            .collect();
         given.extend((!names.is_empty()).then(|| (rules.key(), names)));
         kept.extend(
             others

@@ -260,10 +260,28 @@ pub struct Requirements {
     pub invitation: InvitationRules,
     /// Role-assignable groups and privileged roles that guests may be given at all.
     pub privileged: Vec<String>,
+    /// Roles in enterprise applications that guests may be given; no others are looked at.
+    pub app_roles: Vec<AppRole>,
     /// Groups that guests may come into although conditional access policies exclude them.
     pub excluded: Vec<String>,
     /// Whether `formerly` may lead to another domain.
     pub repoint: Repoint,
+}
+
+/// An item of `requirements.appRoles`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(
+    deny_unknown_fields,
+    rename_all = "camelCase",
+    expecting = "{app: …, role: …}"
+)]
+pub struct AppRole {
+    /// The enterprise application, by its display name.
+    pub app: String,
+    /// Its application (client) id, where others have the name, or may take it.
+    pub app_id: Option<String>,
+    /// The role's display name; without it, the default of an application that has no roles for people.
+    pub role: Option<String>,
 }
 
 /// `requirements.expires:` every guest has an end.

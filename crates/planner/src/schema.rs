@@ -143,8 +143,7 @@ fn given() -> Map<String, Value> {
     let list = |sort: &Sort| {
         let rules = sort.rules();
         let description = format!("Which {}s the guest holds.", rules.noun());
-        let items = json!({ "$ref": "#/$defs/Grant" });
-        let list = json!({ "description": description, "type": "array", "items": items });
+        let list = json!({ "description": description, "type": "array", "items": rules.schema() });
         (rules.key().to_owned(), list)
     };
     Sort::ALL.iter().map(list).collect()

@@ -78,13 +78,13 @@ impl Topic {
             | Self::Groups
             | Self::Group(_)
             | Self::RoleGroups => true,
+            Self::Assigned(sort) => sort.rules().leads_on(),
             Self::LookedUpUsers
             | Self::Principals
             | Self::DynamicGroups
             | Self::Followers
             | Self::Members(_)
             | Self::Owners(_)
-            | Self::Assigned(_)
             | Self::Governed
             | Self::Holds(_)
             | Self::ConditionalAccess

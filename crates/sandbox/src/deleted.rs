@@ -96,6 +96,15 @@ fn detach(tenant: &mut Tenant, id: &str) -> Value {
         !own
     });
     held["roleAssignments"] = json!(roles);
+    let mut apps = Vec::new();
+    tenant.app_role_assignments.retain(|_, one| {
+        let own = text(one, "principalId") == id;
+        if own {
+            apps.push(Value::Object(one.clone()));
+        }
+        !own
+    });
+    held["appRoleAssignments"] = json!(apps);
     held
 }
 
@@ -112,16 +121,14 @@ fn attach(tenant: &mut Tenant, id: &str, held: &Object) {
         let link = |user: &mut Object| tenant::link(user, "sponsors", id);
         tenant.users.change(&user, link);
     }
-    for role in held
-        .get("roleAssignments")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-    {
-        if let Value::Object(role) = role {
-            tenant
-                .role_assignments
-                .insert(text(role, "id").to_owned(), role.clone());
+    let tables = [
+        ("roleAssignments", &mut tenant.role_assignments),
+        ("appRoleAssignments", &mut tenant.app_role_assignments),
+    ];
+    for (name, table) in tables {
+        let all = held.get(name).and_then(Value::as_array).into_iter();
+        for one in all.flatten().filter_map(Value::as_object) {
+            table.insert(text(one, "id").to_owned(), one.clone());
         }
     }
 }

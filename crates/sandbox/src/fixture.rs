@@ -161,6 +161,24 @@ pub(crate) fn conditional_access_policy(
     Ok(policy)
 }
 
+/// Completes an enterprise application; by itself it has no roles.
+pub(crate) fn service_principal(_: &Tenant, given: Object, _: Timestamp) -> Result<Object, String> {
+    let mut app = checked("servicePrincipal", given)?;
+    if text(&app, "displayName").is_empty() {
+        return Err("it has no displayName".to_owned());
+    }
+    let defaults = [
+        ("appId", json!(uuid::Uuid::new_v4().to_string())),
+        ("accountEnabled", json!(true)),
+        ("appRoles", json!([])),
+        ("servicePrincipalType", json!("Application")),
+    ];
+    for (name, value) in defaults {
+        app.entry(name).or_insert(value);
+    }
+    Ok(app)
+}
+
 /// Completes everything in a tenant, and checks that links lead somewhere.
 pub(crate) fn complete(tenant: &mut Tenant, now: Timestamp) -> Result<(), String> {
     for (id, given) in Table::clone(&tenant.users) {
@@ -182,6 +200,10 @@ pub(crate) fn complete(tenant: &mut Tenant, now: Timestamp) -> Result<(), String
     for (id, given) in tenant.conditional_access_policies.clone() {
         let whole = conditional_access_policy(tenant, given, now)?;
         tenant.conditional_access_policies.insert(id, whole);
+    }
+    for (id, given) in tenant.service_principals.clone() {
+        let whole = service_principal(tenant, given, now)?;
+        tenant.service_principals.insert(id, whole);
     }
     for object in tenant.users.values().chain(tenant.groups.values()) {
         check_links(tenant, object)?;

@@ -14,6 +14,7 @@
 //! # }
 //! ```
 
+mod apps;
 mod audits;
 mod batch;
 mod behaviour;

@@ -153,6 +153,13 @@ pub(crate) const READ_ENTITLEMENTS: &[&str] = &[
     "EntitlementManagement.ReadWrite.All",
 ];
 
+pub(crate) const READ_APPS: &[&str] = &[
+    "Application.Read.All",
+    "Application.ReadWrite.All",
+    "Directory.Read.All",
+    "Directory.ReadWrite.All",
+];
+pub(crate) const WRITE_APP_ROLES: &[&str] = &["AppRoleAssignment.ReadWrite.All"];
 pub(crate) const READ_LIFECYCLE_POLICIES: &[&str] = &[
     "LifecyclePolicies-Guests.Read.All",
     "LifecyclePolicies-Guests.ReadWrite.All",

@@ -5,7 +5,7 @@ use crate::error::{GraphError, Outcome};
 use crate::http::percent_decode;
 use crate::permissions::*;
 use crate::{
-    audits, deleted, directory, groups, invitations, mail, members, roles, sponsors, users,
+    apps, audits, deleted, directory, groups, invitations, mail, members, roles, sponsors, users,
 };
 
 /// One row of the table.
@@ -84,6 +84,11 @@ const ROUTES: &[Route] = routes! {
     GET "/groups/{id}/owners/microsoft.graph.user" READ_OWNERS => members::owner_users;
     POST "/groups/{id}/owners/$ref" WRITE_OWNERS => members::add_owner;
     DELETE "/groups/{id}/owners/{id}/$ref" WRITE_OWNERS => members::remove_owner;
+    GET "/servicePrincipals" READ_APPS => apps::list;
+    GET "/servicePrincipals/{id}" READ_APPS => apps::get;
+    GET "/servicePrincipals/{id}/appRoleAssignedTo" READ_APPS => apps::assigned;
+    POST "/servicePrincipals/{id}/appRoleAssignedTo" WRITE_APP_ROLES => apps::assign;
+    DELETE "/servicePrincipals/{id}/appRoleAssignedTo/{id}" WRITE_APP_ROLES => apps::unassign;
     GET "/roleManagement/directory/roleAssignments" READ_ROLES => roles::assignments;
     POST "/roleManagement/directory/roleAssignments" WRITE_ROLES => roles::assign;
     GET "/roleManagement/directory/roleAssignments/{id}" READ_ROLES => roles::assignment;

@@ -160,6 +160,30 @@ impl Sandbox {
         self.insert(policy, "policy", fixture::conditional_access_policy)
     }
 
+    /// Adds an enterprise application and returns its id. Needs a `displayName`.
+    ///
+    /// # Panics
+    ///
+    /// If it has a property that Graph does not know.
+    #[track_caller]
+    pub fn insert_service_principal(&self, app: Value) -> String {
+        self.insert(app, "service principal", fixture::service_principal)
+    }
+
+    /// Gives someone a role of an enterprise application, by ids.
+    pub fn assign_app_role(&self, principal: &str, app: &str, role: &str) {
+        let mut engine = self.lock();
+        let id = uuid::Uuid::new_v4().simple().to_string();
+        let assignment = json!({
+            "id": id, "principalId": principal, "principalType": "User", "resourceId": app,
+            "appRoleId": role,
+        });
+        if let Value::Object(assignment) = assignment {
+            engine.tenant.app_role_assignments.insert(id, assignment);
+        }
+        engine.changed();
+    }
+
     /// Adds one of Microsoft's own lifecycle policies, as the documentation shows it: the metadata does not
     /// know them.
     pub fn insert_lifecycle_policy(&self, policy: Value) {
@@ -204,6 +228,7 @@ impl Sandbox {
                 .conditional_access_policies
                 .insert(id.clone(), object),
             "audit" => tenant.directory_audits.insert(id.clone(), object),
+            "service principal" => tenant.service_principals.insert(id.clone(), object),
             _ => tenant.deleted_users.insert(id.clone(), object),
         };
         assert!(before.is_none(), "two objects with the id {id}");

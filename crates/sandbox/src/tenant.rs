@@ -33,6 +33,11 @@ pub(crate) struct Tenant {
     pub(crate) role_definitions: Table,
     #[serde(with = "listed")]
     pub(crate) role_assignments: Table,
+    /// Enterprise applications.
+    #[serde(with = "listed")]
+    pub(crate) service_principals: Table,
+    #[serde(with = "listed")]
+    pub(crate) app_role_assignments: Table,
     #[serde(with = "listed")]
     pub(crate) subscribed_skus: Table,
     /// People as entitlement management knows them.

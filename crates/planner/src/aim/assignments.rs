@@ -27,13 +27,20 @@ struct Holder<'a> {
 impl Aim {
     pub(super) fn assignments(&mut self, world: World<'_>) {
         for sort in Sort::ALL {
-            if world.uses(*sort) && !world.can_read(*sort) {
-                let rules = sort.rules();
+            let rules = sort.rules();
+            let uses = world.uses(*sort);
+            // That power cannot be told is said where it matters.
+            if !world.can_read(*sort) && (uses || !rules.is_power()) {
+                let severity = if uses {
+                    Severity::Error
+                } else {
+                    Severity::Warning
+                };
                 let text = format!(
                     "`{}` could not be read: nothing of it is given or taken",
                     rules.key()
                 );
-                self.report(Severity::Error, "assignments-unknown", None, text)
+                self.report(severity, "assignments-unknown", None, text)
                     .hint(format!("grant {}", rules.reading()));
             } else {
                 self.all_of(world, *sort);
@@ -234,7 +241,7 @@ impl World<'_> {
     }
 
     fn can_read(&self, sort: Sort) -> bool {
-        let reads = sort.rules().reads(self.desired, self.policy);
+        let reads = sort.rules().reads(self.policy, self.snapshot.held(sort));
         reads.iter().all(|read| self.snapshot.knows(read))
     }
 }

@@ -66,7 +66,7 @@ impl Entry {
             line("groups", list(&groups));
         }
         for (key, names) in given {
-            line(key, list(names));
+            line(key, format!("[{}]", names.join(", ")));
         }
         Self {
             file,

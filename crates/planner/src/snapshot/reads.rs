@@ -39,7 +39,7 @@ impl Snapshot {
         }
         reads.extend(role_reads());
         let sorts = Sort::ALL.iter();
-        reads.extend(sorts.flat_map(|sort| sort.rules().reads(desired, policy)));
+        reads.extend(sorts.flat_map(|sort| sort.rules().reads(policy, self.held(*sort))));
         reads.extend(principals(desired));
         reads.extend(self.groups.reads(desired, policy.tenant.owner(), &done));
         let role_groups = self

@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 
 use super::{Edge, Held, Rules, Sort};
 use crate::kinds::guest::user::{DecodeError, text};
-use crate::load::Desired;
 use crate::policy::Policy;
 use crate::request::{Already, Read, Request, encode};
 use crate::snapshot::Topic;
@@ -82,7 +81,11 @@ impl Rules for DirectoryRole {
         uses && may_be_given(to, policy)
     }
 
-    fn reads(&self, _: &Desired, _: &Policy) -> Vec<Read> {
+    fn is_power(&self) -> bool {
+        true
+    }
+
+    fn reads(&self, _: &Policy, _: &Held) -> Vec<Read> {
         // Wanted in any case: who has power must be known before anything is taken from anybody.
         vec![assignments(), definitions()]
     }

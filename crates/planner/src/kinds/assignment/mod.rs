@@ -5,15 +5,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Change, Cx, Kind, Stage};
 use crate::address::{Address, ObjectId};
+use crate::kinds::guest::granted::WrittenGrant;
 use crate::kinds::guest::user::DecodeError;
-use crate::load::Desired;
+use crate::load::Checker;
 use crate::policy::Policy;
 use crate::request::{Read, Request};
+use crate::time::Until;
+use crate::yaml::{Node, node as yaml, scalar};
 
+pub mod app_role;
 pub mod directory_role;
 pub mod written;
 
@@ -42,14 +46,52 @@ pub(crate) trait Rules: Sync {
     /// Returns the least application permissions that give and take them.
     fn writing(&self) -> &'static [&'static str];
 
+    /// Returns the JSON Schema of an item of that list.
+    fn schema(&self) -> Value {
+        json!({ "$ref": "#/$defs/Grant" })
+    }
+
+    /// Returns what an item of that list names, if it can be read.
+    fn named(&self, item: &Node) -> Option<String> {
+        match &item.get("name").unwrap_or(item).value {
+            yaml::Value::Text(name) => Some(name.clone()),
+            _ => None,
+        }
+    }
+
+    /// Reads the list and reports every mistake in it: names, and when each ends.
+    fn read(&self, list: &Node, check: &mut Checker<'_>) -> Option<Vec<(String, Option<Until>)>> {
+        let items: Vec<WrittenGrant> = check.decode(list, &[])?;
+        let items = items.into_iter();
+        Some(items.map(|item| (item.name, item.expires)).collect())
+    }
+
+    /// Returns an item of that list as YAML, in one line.
+    fn written(&self, to: &str, _: &Policy) -> String {
+        scalar(to)
+    }
+
     /// Returns why files must not give this to a guest, if so.
     fn refusal(&self, to: &str, policy: &Policy) -> Option<String>;
 
     /// Returns whether this repository gives and takes this.
     fn is_managed(&self, to: &str, uses: bool, policy: &Policy) -> bool;
 
-    /// Returns the reads that tell what there is, and who holds it.
-    fn reads(&self, desired: &Desired, policy: &Policy) -> Vec<Read>;
+    /// Returns the reads that tell what there is, and who holds it; also those that follow from what was
+    /// read already.
+    fn reads(&self, policy: &Policy, held: &Held) -> Vec<Read>;
+
+    /// Returns whether reads follow from answers.
+    fn leads_on(&self) -> bool {
+        false
+    }
+
+    /// Returns whether it is power in the directory: that goes before sign-in is blocked, because Graph
+    /// may refuse to disable whoever has some.
+    /// Source: "Sensitive actions", user resource type, Graph v1.0.
+    fn is_power(&self) -> bool {
+        false
+    }
 
     /// Takes in an answer to one of them.
     fn take_in(&self, read: &Read, items: &[Value], held: &mut Held) -> Result<(), DecodeError>;
@@ -90,6 +132,8 @@ macro_rules! sorts {
 sorts! {
     /// A built-in directory role, for the whole tenant.
     DirectoryRole("directoryRole") = directory_role::DirectoryRole;
+    /// A role in an enterprise application.
+    AppRole("appRole") = app_role::AppRole;
 }
 
 /// What there is of one sort, and who holds it.
@@ -186,9 +230,8 @@ impl Kind for Assignment {
 
     fn stage(change: &Change<&Self>) -> Stage {
         match change {
-            // Whoever has power in the directory cannot be disabled by everyone: that goes first.
-            // Source: "Sensitive actions", user resource type, Graph v1.0.
-            Change::Delete { .. } => Stage::Block,
+            Change::Delete { before } if before.sort.rules().is_power() => Stage::Block,
+            Change::Delete { .. } => Stage::Strip,
             _ => Stage::Grant,
         }
     }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::Sort;
-use crate::kinds::guest::granted::{Granted, WrittenGrant};
+use crate::kinds::guest::granted::Granted;
 use crate::load::Checker;
 use crate::policy::Policy;
-use crate::yaml::{Node, Step, node::Value};
+use crate::yaml::{Node, Step};
 
 /// What an entry gives, by sort. A sort that is not in it is left alone; there are few.
 pub type Given = Option<Box<BTreeMap<Sort, BTreeMap<String, Granted>>>>;
@@ -19,16 +19,15 @@ pub(crate) fn read(node: &Node, check: &mut Checker<'_>) -> Given {
         let Some(list) = node.get(key) else {
             continue;
         };
-        let items: Vec<WrittenGrant> = check.decode(list, &[])?;
         let mut held = BTreeMap::new();
-        for (index, item) in items.into_iter().enumerate() {
+        for (index, (name, expires)) in sort.rules().read(list, check)?.into_iter().enumerate() {
             let path: [Step; 2] = [key.into(), index.into()];
-            let granted = Granted {
-                expires: item.expires,
-                origin: check.origin(node.locate(&path)),
-            };
-            if held.insert(item.name.clone(), granted).is_some() {
-                let text = format!("{} `{}` is listed twice", sort.rules().noun(), item.name);
+            let origin = check.origin(node.locate(&path));
+            if held
+                .insert(name.clone(), Granted { expires, origin })
+                .is_some()
+            {
+                let text = format!("{} `{name}` is listed twice", sort.noun());
                 check.path(node, &path, text);
             }
         }
@@ -44,10 +43,10 @@ pub(crate) fn meets(node: &Node, policy: &Policy, check: &mut Checker<'_>) {
         let items = node.get(rules.key()).map_or(&[][..], Node::items);
         for (index, item) in items.iter().enumerate() {
             // What cannot be read is reported already.
-            let Value::Text(name) = &item.get("name").unwrap_or(item).value else {
+            let Some(name) = rules.named(item) else {
                 continue;
             };
-            if let Some(why) = rules.refusal(name, policy) {
+            if let Some(why) = rules.refusal(&name, policy) {
                 check.path(node, &[rules.key().into(), index.into()], why);
             }
         }
