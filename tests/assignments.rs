@@ -1,4 +1,4 @@
-//! Directory roles and app roles of guests against a served tenant: given, drifted, ended, taken; shown by every
+//! Directory roles, app roles and licences of guests against a served tenant: given, drifted, ended, taken; shown by every
 //! command; and what is said where a permission is missing.
 
 use guestlist_sandbox::Behaviour;
@@ -276,4 +276,100 @@ fn imported_guests_keep_their_app_roles() {
     );
     tenant.applied(&repository);
     assert_eq!(app_roles(&tenant, "eve@litware.example").len(), 1);
+}
+
+/// The licence that policies allow below.
+const POWER_BI: &str = "a403ebcc-fae0-4ca2-8c8c-7a907fd6c235";
+
+fn with_licences(entry: &str) -> Repository {
+    with_apps("requirements: {licenses: [POWER_BI_STANDARD]}\n", entry)
+}
+
+/// Returns what licences a user has, and by which group.
+fn licences(tenant: &Tenant, mail: &str) -> Vec<(String, Value)> {
+    let states = tenant.user(mail)["licenseAssignmentStates"].clone();
+    let states = states.as_array().cloned().unwrap_or_default();
+    let one = |state: Value| {
+        (
+            state["skuId"].as_str().unwrap().to_owned(),
+            state["assignedByGroup"].clone(),
+        )
+    };
+    states.into_iter().map(one).collect()
+}
+
+#[test]
+fn licences_are_given_after_the_place_is_known_and_taken_with_the_guest() {
+    let tenant = Tenant::empty();
+    let entry = "    licenses: [POWER_BI_STANDARD]\n";
+    let repository = with_licences(entry);
+    let lacking = tenant.run(&repository, &["apply", "--yes"]).ends(4).stdout;
+    assert!(
+        lacking.contains("the guest has no `usageLocation`, which a licence needs"),
+        "{lacking}"
+    );
+    repository.write(
+        "guests/a.yaml",
+        format!("guests:\n  - mail: {ADA}\n    usageLocation: FI\n{entry}"),
+    );
+    tenant.applied(&repository);
+    assert_eq!(licences(&tenant, ADA), [(POWER_BI.to_owned(), Value::Null)]);
+    let ended = format!("guests:\n  - mail: {ADA}\n    expires: 2026-01-31\n{entry}");
+    repository.write("guests/a.yaml", ended);
+    tenant.applied(&repository);
+    assert!(licences(&tenant, ADA).is_empty());
+}
+
+#[test]
+fn a_licence_that_comes_with_a_group_is_shown_and_left_to_the_group() {
+    let tenant = Tenant::empty();
+    let states = json!([{ "skuId": POWER_BI, "assignedByGroup": "b0000000-0000-4000-8000-000000000009", "state": "Active" }]);
+    let more = json!({
+        "usageLocation": "FI", "licenseAssignmentStates": states, "assignedLicenses": [{ "skuId": POWER_BI, "disabledPlans": [] }],
+        "onPremisesExtensionAttributes": { "extensionAttribute15": crate::harness::STAMP },
+    });
+    tenant.guest(ADA, more);
+    for entry in ["    licenses: [POWER_BI_STANDARD]\n", "    licenses: []\n"] {
+        let repository = with_licences(entry);
+        tenant
+            .run(&repository, &["plan", "--detailed-exitcode"])
+            .ends(0);
+        let explained = tenant.run(&repository, &["explain", ADA]).ends(0).stdout;
+        assert!(
+            explained.contains("licence POWER_BI_STANDARD"),
+            "{explained}"
+        );
+    }
+    let over = with_licences("    licenses: []\n    expires: 2026-01-31\n");
+    let over = tenant.run(&over, &["apply", "--yes"]).ends(0).stdout;
+    assert!(
+        over.contains("keeps licence POWER_BI_STANDARD: it comes with group b0000000"),
+        "{over}"
+    );
+}
+
+#[test]
+fn no_more_licences_are_given_than_the_tenant_has() {
+    let tenant = Tenant::empty();
+    let state = tenant.sandbox.state();
+    let skus = state["subscribedSkus"].as_array().unwrap();
+    let free = |sku: &&Value| sku["skuPartNumber"] == "AAD_PREMIUM";
+    let sku = skus.iter().find(free).unwrap();
+    let left =
+        sku["prepaidUnits"]["enabled"].as_u64().unwrap() - sku["consumedUnits"].as_u64().unwrap();
+    let entry = |n: u64| {
+        format!(
+            "  - {{mail: g{n:02}@contoso.example, usageLocation: FI, licenses: [AAD_PREMIUM]}}\n"
+        )
+    };
+    let guests: String = (0..=left).map(entry).collect();
+    let repository = with_apps("requirements: {licenses: [AAD_PREMIUM]}\n", "");
+    repository.write("guests/a.yaml", format!("guests:\n{guests}"));
+    let applied = tenant.run(&repository, &["apply", "--yes"]).ends(4).stdout;
+    assert_eq!(
+        applied.matches("the tenant has none left to give").count(),
+        1,
+        "{applied}"
+    );
+    assert!(applied.contains(" 0 failed"), "{applied}");
 }

@@ -306,10 +306,10 @@ pub(crate) const CASES: &[Case] = &[
             POLICY,
             (
                 "guests/a.yaml",
-                "guests: [{mail: ada@contoso.example, licenses: [POWER_BI_STANDARD]}]\n",
+                "guests: [{mail: ada@contoso.example, accessPackages: []}]\n",
             ),
         ],
-        &["`licenses` is not supported yet"],
+        &["`accessPackages` is not supported yet"],
     ),
     (
         "a directory role that policies do not allow, and one twice",
@@ -325,6 +325,23 @@ pub(crate) const CASES: &[Case] = &[
             "directory role `User Administrator` is privileged, and `requirements.privileged` does not name it",
             "did you mean `Guest Inviter`?",
             "directory role `Reports Reader` is listed twice",
+        ],
+    ),
+    (
+        "a licence that policies do not allow",
+        &[
+            (
+                "policies/a.yaml",
+                "tenant: {id: sandbox}\nrequirements: {licenses: [POWER_BI_STANDARD]}\n",
+            ),
+            (
+                "guests/a.yaml",
+                "guests: [{mail: ada@contoso.example, licenses: [POWER_BI_STANDART]}]\n",
+            ),
+        ],
+        &[
+            "`requirements.licenses` does not name licence `POWER_BI_STANDART`",
+            "did you mean `POWER_BI_STANDARD`?",
         ],
     ),
     (

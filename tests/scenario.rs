@@ -22,13 +22,16 @@ pub(crate) const FORMER: &str = "former@contoso.example";
 /// The first who is invited.
 pub(crate) const INVITED: &str = "new1@contoso.example";
 
+/// A licence of the tenant.
+const POWER_BI: &str = "a403ebcc-fae0-4ca2-8c8c-7a907fd6c235";
+
 const POLICIES: &str = "
 groups:
   - {name: projects, description: Made by this run, owners: [grace@fabrikam.example]}
   - {name: readers}
   - {name: writers, adopt: true, description: As the files say, guests: exact}
 lifecycle: {pending: {remind: 14d}}
-requirements: {privileged: [User Administrator], appRoles: [{app: Ledger, role: Reader}, {app: Ledger, role: Writer}]}
+requirements: {privileged: [User Administrator], licenses: [POWER_BI_STANDARD], appRoles: [{app: Ledger, role: Reader}, {app: Ledger, role: Writer}]}
 ";
 
 /// Returns the files, as of `now`.
@@ -37,7 +40,8 @@ pub(crate) fn files(now: Timestamp) -> [(&'static str, String); 2] {
         { "mail": INVITED, "displayName": "New One", "sponsors": ["grace@fabrikam.example"], "groups": ["projects", "readers"],
           "directoryRoles": ["Directory Readers"] },
         { "mail": "new2@contoso.example", "department": "Audit", "groups": ["readers"], "appRoles": [{ "app": "Ledger", "role": "Reader" }] },
-        { "mail": "new3@contoso.example", "sponsors": ["grace@fabrikam.example", "alan@fabrikam.example"], "groups": ["writers"] },
+        { "mail": "new3@contoso.example", "sponsors": ["grace@fabrikam.example", "alan@fabrikam.example"], "groups": ["writers"],
+          "usageLocation": "FI", "licenses": ["POWER_BI_STANDARD"] },
         { "mail": "adopted@contoso.example", "department": "Audit", "groups": ["readers", "writers"] },
         { "mail": EXPIRED, "expires": "2026-01-31", "groups": ["readers", "writers"] },
         { "mail": OVERDUE, "expires": "2026-01-31" },
@@ -105,7 +109,12 @@ pub(crate) fn tenant(now: Timestamp) -> Sandbox {
     };
     let begun = format!("{STAMP} offboarding={} reason=expired", ago(now, 40));
     let off = json!({ "accountEnabled": false, "signInSessionsValidFromDateTime": ago(now, 40) });
-    let expired = guest(EXPIRED, STAMP, json!({}));
+    let licensed = json!({
+        "usageLocation": "FI",
+        "licenseAssignmentStates": [{ "skuId": POWER_BI, "assignedByGroup": null, "state": "Active" }],
+        "assignedLicenses": [{ "skuId": POWER_BI, "disabledPlans": [] }],
+    });
+    let expired = guest(EXPIRED, STAMP, licensed);
     let dropped = guest(DROPPED, STAMP, json!({}));
     let _overdue = guest(OVERDUE, &begun, off.clone());
     let _former = guest(FORMER, STAMP, json!({ "mail": FORMER }));
@@ -201,6 +210,7 @@ pub(crate) fn essence(sandbox: &Sandbox, now: Timestamp) -> BTreeMap<String, Val
             "department",
             "userType",
             "otherMails",
+            "assignedLicenses",
         ] {
             facts[property] = user[property].clone();
         }

@@ -179,6 +179,19 @@ pub fn features(config: &Config) -> Vec<Feature> {
             "no app role is given or taken",
             config.desired.uses().contains(&Sort::AppRole),
         ),
+        read(
+            "licences of the tenant",
+            &["LicenseAssignment.Read.All"],
+            "no licence is given or taken",
+            !config.policy.requirements.licenses.is_empty(),
+            None,
+        ),
+        write(
+            "licences of guests",
+            &["LicenseAssignment.ReadWrite.All"],
+            "no licence is given or taken",
+            config.desired.uses().contains(&Sort::License),
+        ),
         write(
             "create groups",
             &["Group.Create"],
@@ -231,6 +244,12 @@ pub fn grants(granted: &[String], needed: &str) -> bool {
         ],
         "Application.Read.All" => &[
             "Application.ReadWrite.All",
+            "Directory.Read.All",
+            "Directory.ReadWrite.All",
+        ],
+        "LicenseAssignment.Read.All" => &[
+            "LicenseAssignment.ReadWrite.All",
+            "Organization.Read.All",
             "Directory.Read.All",
             "Directory.ReadWrite.All",
         ],

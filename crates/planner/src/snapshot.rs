@@ -315,6 +315,7 @@ impl Snapshot {
     pub fn held(&self, sort: Sort) -> &Held {
         static NOTHING: Held = Held {
             names: BTreeMap::new(),
+            room: BTreeMap::new(),
             holders: BTreeMap::new(),
         };
         self.held.get(&sort).unwrap_or(&NOTHING)

@@ -34,6 +34,7 @@ mod guest;
 mod handle;
 mod http;
 mod invitations;
+mod licenses;
 mod links;
 mod list;
 mod mail;

@@ -160,6 +160,11 @@ pub(crate) const READ_APPS: &[&str] = &[
     "Directory.ReadWrite.All",
 ];
 pub(crate) const WRITE_APP_ROLES: &[&str] = &["AppRoleAssignment.ReadWrite.All"];
+pub(crate) const WRITE_LICENSES: &[&str] = &[
+    "LicenseAssignment.ReadWrite.All",
+    "User.ReadWrite.All",
+    "Directory.ReadWrite.All",
+];
 pub(crate) const READ_LIFECYCLE_POLICIES: &[&str] = &[
     "LifecyclePolicies-Guests.Read.All",
     "LifecyclePolicies-Guests.ReadWrite.All",

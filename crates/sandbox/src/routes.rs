@@ -5,7 +5,8 @@ use crate::error::{GraphError, Outcome};
 use crate::http::percent_decode;
 use crate::permissions::*;
 use crate::{
-    apps, audits, deleted, directory, groups, invitations, mail, members, roles, sponsors, users,
+    apps, audits, deleted, directory, groups, invitations, licenses, mail, members, roles,
+    sponsors, users,
 };
 
 /// One row of the table.
@@ -44,6 +45,7 @@ const ROUTES: &[Route] = routes! {
     GET "/users/{id}" READ_USERS => users::get;
     PATCH "/users/{id}" UPDATE_USERS => users::update;
     DELETE "/users/{id}" DELETE_USERS => deleted::delete_user;
+    POST "/users/{id}/assignLicense" WRITE_LICENSES => licenses::assign;
     POST "/users/{id}/revokeSignInSessions" REVOKE => users::revoke_sessions;
     POST "/users/{id}/microsoft.graph.revokeSignInSessions" REVOKE => users::revoke_sessions;
     POST "/users/{id}/sendMail" SEND_MAIL => mail::send;

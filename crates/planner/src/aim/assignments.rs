@@ -76,7 +76,8 @@ impl Aim {
                 Some(gone) => self.take(holder, edge, gone),
                 None => self.unchanged += usize::from(holder.is_given(edge)),
             }
-            held.extend(edge.fixed.is_none().then(|| holder.name(edge)));
+            let suffices = holder.sort.rules().suffices(edge);
+            held.extend(suffices.then(|| holder.name(edge)));
         }
         let given = holder.given().filter(|_| holder.fate.grant);
         for (to, granted) in given.into_iter().flatten() {
@@ -149,6 +150,11 @@ impl Aim {
         let held = world.snapshot.held(sort);
         match held.meant(to).as_slice() {
             [id] => {
+                if let Some(why) = self.lacking(holder, id) {
+                    self.block_itself("assignment-lacking", &assignment.address(), why)
+                        .at(&granted.origin);
+                    return;
+                }
                 self.ids.bind(sort.holder(to), (*id).to_owned());
                 let because = Because::written(&granted.origin);
                 self.want(Object::Assignment(assignment), because, None);
@@ -168,7 +174,37 @@ impl Aim {
     }
 }
 
+impl Aim {
+    /// Returns why something cannot be given although it is there, if so. Counts what is given.
+    fn lacking(&mut self, holder: Holder<'_>, id: &str) -> Option<String> {
+        let (world, sort) = (holder.world, holder.sort);
+        if let Some(name) = sort.rules().needs().filter(|name| !holder.has(name)) {
+            return Some(format!(
+                "the guest has no `{name}`, which a {} needs",
+                sort.noun()
+            ));
+        }
+        let room = world.snapshot.held(sort).room.get(id)?;
+        let used = self.used.entry((sort, id.to_owned())).or_default();
+        if *used >= *room {
+            return Some("the tenant has none left to give".to_owned());
+        }
+        *used += 1;
+        None
+    }
+}
+
 impl<'a> Holder<'a> {
+    /// Returns whether the guest has a property of the profile, or gets it by the entry.
+    fn has(self, name: &str) -> bool {
+        let written = self
+            .declared
+            .and_then(|declared| declared.profile.get(name));
+        let id = self.fate.id.as_deref();
+        let seen = id.and_then(|id| self.world.user(id)?.profile.get(name));
+        written.or(seen).is_some_and(Option::is_some)
+    }
+
     fn edges(self) -> impl Iterator<Item = &'a Edge> {
         let id = self.fate.id.iter();
         id.flat_map(move |id| self.world.snapshot.held(self.sort).of(id))
@@ -189,7 +225,7 @@ impl<'a> Holder<'a> {
 
     /// Returns whether the entry lists something that the guest holds.
     fn is_given(self, edge: &Edge) -> bool {
-        let given = self.given().filter(|_| edge.fixed.is_none());
+        let given = self.given().filter(|_| self.sort.rules().suffices(edge));
         given.is_some_and(|given| given.contains_key(self.name(edge)))
     }
 

@@ -15,6 +15,7 @@ use crate::address::{Address, Ids, ObjectId};
 use crate::advice::advice;
 use crate::diff::{Drawn, Gone, Wanted, diff};
 use crate::finding::{Finding, Severity};
+use crate::kinds::assignment::Sort;
 use crate::kinds::guest::user::User;
 use crate::kinds::guest::written::Declared;
 use crate::kinds::{Change, Object};
@@ -75,6 +76,8 @@ pub(crate) struct Aim {
     fates: HashMap<String, Fate>,
     /// The key of each account whose fate is decided.
     keys: HashMap<ObjectId, String>,
+    /// How many of what is counted are given by this plan.
+    used: BTreeMap<(Sort, String), i64>,
 }
 
 /// What becomes of a guest, for whoever decides about the guest's access.
@@ -371,9 +374,10 @@ impl Aim {
             gone,
             principals,
             names,
+            used,
         } = part;
         debug_assert!(wanted.is_empty() && observed.is_empty() && gone.is_empty());
-        debug_assert!(principals.is_empty() && names.is_empty());
+        debug_assert!(principals.is_empty() && names.is_empty() && used.is_empty());
         self.changes.extend(changes);
         self.notes.extend(notes);
         self.findings.extend(findings);

@@ -139,7 +139,10 @@ fn reply(answer: Answered) -> Reply {
 /// Returns whether the error says that the tenant is already as asked.
 fn is_already(request: &Request, error: &Error) -> bool {
     match request.already {
-        Some(Already::Gone) => error.is_missing(),
+        // A licence that is taken twice. The text is reported, in no page of the documentation.
+        Some(Already::Gone) => {
+            error.is_missing() || error.says(400, "does not have a corresponding license")
+        }
         // "One or more added object references already exist"; for app roles "Permission being
         // assigned already exists on the object". Source: "Add members", Graph v1.0, and issues.
         // A PATCH adds many at once, all or nothing: there it says that none was added.

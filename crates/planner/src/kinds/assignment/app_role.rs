@@ -209,7 +209,7 @@ impl Rules for AppRole {
         }
     }
 
-    fn take(&self, assignment: &str) -> Request {
+    fn take(&self, _: &str, assignment: &str) -> Request {
         let (app, id) = assignment.split_once('/').unwrap_or(("", assignment));
         Request::delete(format!(
             "/servicePrincipals/{app}/{ASSIGNED}/{}",

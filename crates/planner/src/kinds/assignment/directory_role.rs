@@ -121,7 +121,7 @@ impl Rules for DirectoryRole {
         }
     }
 
-    fn take(&self, assignment: &str) -> Request {
+    fn take(&self, _: &str, assignment: &str) -> Request {
         Request::delete(format!("{ASSIGNMENTS}/{}", encode(assignment)))
     }
 }

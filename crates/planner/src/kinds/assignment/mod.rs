@@ -19,6 +19,7 @@ use crate::yaml::{Node, node as yaml, scalar};
 
 pub mod app_role;
 pub mod directory_role;
+pub mod license;
 pub mod written;
 
 /// Something that a guest holds, or is to hold.
@@ -99,8 +100,18 @@ pub(crate) trait Rules: Sync {
     /// Returns the request that gives `to` to a user; both are ids.
     fn give(&self, user: &str, to: &str) -> Request;
 
-    /// Returns the request that takes it, by the id of the assignment.
-    fn take(&self, assignment: &str) -> Request;
+    /// Returns the request that takes it from a user, by the id of the assignment.
+    fn take(&self, user: &str, assignment: &str) -> Request;
+
+    /// Returns whether somebody who holds it that way holds it as a file means it.
+    fn suffices(&self, edge: &Edge) -> bool {
+        edge.fixed.is_none()
+    }
+
+    /// Returns the property that a guest must have before, if any.
+    fn needs(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 /// Writes the list of sorts.
@@ -134,6 +145,8 @@ sorts! {
     DirectoryRole("directoryRole") = directory_role::DirectoryRole;
     /// A role in an enterprise application.
     AppRole("appRole") = app_role::AppRole;
+    /// A licence of the tenant.
+    License("license") = license::License;
 }
 
 /// What there is of one sort, and who holds it.
@@ -141,6 +154,9 @@ sorts! {
 pub struct Held {
     /// What files call it, by id.
     pub names: BTreeMap<String, String>,
+    /// Of how many one can still be given, by id, where they are counted.
+    #[serde(default)]
+    pub room: BTreeMap<String, i64>,
     /// Who holds what, by the id of the user, or of any other principal.
     pub holders: BTreeMap<ObjectId, BTreeSet<Edge>>,
 }
@@ -243,10 +259,13 @@ impl Kind for Assignment {
     fn writes(change: &Change<&Self>, cx: &Cx<'_>) -> Vec<Request> {
         let this = change.object();
         let rules = this.sort.rules();
+        let user = cx.ids.get(&Address::guest(&this.guest));
         let request = match change {
-            Change::Delete { .. } => cx.ids.get(&this.address()).map(|id| rules.take(id)),
+            Change::Delete { .. } => {
+                let id = cx.ids.get(&this.address());
+                user.zip(id).map(|(user, id)| rules.take(user, id))
+            }
             _ => {
-                let user = cx.ids.get(&Address::guest(&this.guest));
                 let to = cx.ids.get(&this.sort.holder(&this.to));
                 user.zip(to).map(|(user, to)| rules.give(user, to))
             }

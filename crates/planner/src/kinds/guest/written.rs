@@ -19,7 +19,7 @@ use crate::time::{Until, days_after};
 use crate::yaml::{Node, Step};
 
 /// Keys that the contract knows and this version does not act on yet.
-const LATER: &[&str] = &["licenses", "accessPackages"];
+const LATER: &[&str] = &["accessPackages"];
 
 /// Characters that Graph refuses in an invited address.
 /// Source: "invitation resource type", Graph v1.0. An apostrophe is fine.
