@@ -1,4 +1,4 @@
-//! Directory roles, app roles and licences of guests against a served tenant: given, drifted, ended, taken; shown by every
+//! Directory roles, app roles, licences and administrative units of guests against a served tenant: given, drifted, ended, taken; shown by every
 //! command; and what is said where a permission is missing.
 
 use guestlist_sandbox::Behaviour;
@@ -372,4 +372,65 @@ fn no_more_licences_are_given_than_the_tenant_has() {
         "{applied}"
     );
     assert!(applied.contains(" 0 failed"), "{applied}");
+}
+
+/// Returns the names of the units that a user is in.
+fn units(tenant: &Tenant, mail: &str) -> Vec<String> {
+    let (state, id) = (tenant.sandbox.state(), tenant.sandbox.find(mail).unwrap());
+    let all = state["administrativeUnits"].as_array().unwrap().iter();
+    let of = all.filter(|unit| unit["members"].as_array().unwrap().contains(&json!(id)));
+    of.map(|unit| unit["displayName"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+const UNITS: &str = "requirements: {administrativeUnits: [Partners, Vault, Ruled]}\n";
+
+#[test]
+fn guests_are_put_into_administrative_units_and_taken_out() {
+    let tenant = Tenant::empty();
+    let grace = tenant.sandbox.find("grace@fabrikam.example").unwrap();
+    let partners = json!({ "displayName": "Partners", "members": [grace] });
+    tenant.sandbox.insert_administrative_unit(partners);
+    let repository = with_apps(UNITS, "    administrativeUnits: [Partners]\n");
+    tenant.applied(&repository);
+    assert_eq!(units(&tenant, ADA), ["Partners"]);
+    let explained = tenant.run(&repository, &["explain", ADA]).ends(0).stdout;
+    assert_eq!(
+        explained
+            .matches("  administrative unit Partners  ")
+            .count(),
+        1,
+        "{explained}"
+    );
+    let over = format!(
+        "guests:\n  - mail: {ADA}\n    expires: 2026-01-31\n    administrativeUnits: [Partners]\n"
+    );
+    repository.write("guests/a.yaml", over);
+    tenant.applied(&repository);
+    assert!(units(&tenant, ADA).is_empty());
+    assert_eq!(units(&tenant, "grace@fabrikam.example"), ["Partners"]);
+}
+
+#[test]
+fn units_that_follow_a_rule_or_shut_applications_out_are_left_alone() {
+    let tenant = Tenant::empty();
+    let id = tenant.managed(ADA);
+    let vault = json!({ "displayName": "Vault", "isMemberManagementRestricted": true });
+    tenant.sandbox.insert_administrative_unit(vault);
+    let ruled = json!({ "displayName": "Ruled", "membershipType": "Dynamic", "members": [id] });
+    tenant.sandbox.insert_administrative_unit(ruled);
+    let repository = with_apps(UNITS, "    administrativeUnits: [Vault, Ruled]\n");
+    let applied = tenant.run(&repository, &["apply", "--yes"]).ends(4).stdout;
+    let why = "administrative unit Vault / ada@contoso.example: cannot be given: no application may change who is in it";
+    assert!(applied.contains(why), "{applied}");
+    assert!(!applied.contains("unit Ruled"), "{applied}");
+    let over = with_apps(
+        UNITS,
+        "    administrativeUnits: []\n    expires: 2026-01-31\n",
+    );
+    let over = tenant.run(&over, &["apply", "--yes"]).ends(0).stdout;
+    assert!(
+        over.contains("keeps administrative unit Ruled: its members follow a rule"),
+        "{over}"
+    );
 }

@@ -345,6 +345,20 @@ pub(crate) const CASES: &[Case] = &[
         ],
     ),
     (
+        "an administrative unit that policies do not allow",
+        &[
+            POLICY,
+            (
+                "guests/a.yaml",
+                "guests: [{mail: ada@contoso.example, administrativeUnits: [Partners]}]\n",
+            ),
+        ],
+        &[
+            "`requirements.administrativeUnits` does not name `Partners`",
+            "there is none yet",
+        ],
+    ),
+    (
         "an app role that policies do not allow",
         &[
             (

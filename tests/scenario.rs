@@ -31,7 +31,7 @@ groups:
   - {name: readers}
   - {name: writers, adopt: true, description: As the files say, guests: exact}
 lifecycle: {pending: {remind: 14d}}
-requirements: {privileged: [User Administrator], licenses: [POWER_BI_STANDARD], appRoles: [{app: Ledger, role: Reader}, {app: Ledger, role: Writer}]}
+requirements: {privileged: [User Administrator], licenses: [POWER_BI_STANDARD], administrativeUnits: [Partners], appRoles: [{app: Ledger, role: Reader}, {app: Ledger, role: Writer}]}
 ";
 
 /// Returns the files, as of `now`.
@@ -49,9 +49,9 @@ pub(crate) fn files(now: Timestamp) -> [(&'static str, String); 2] {
         { "mail": "pending@contoso.example" },
         { "mail": "consent@contoso.example", "redeemedSince": day(now, 30) },
         { "mail": "moved@contoso.example", "formerly": FORMER, "groups": ["readers"] },
-        { "mail": "trimmed@contoso.example", "groups": ["projects"], "sponsors": ["grace@fabrikam.example"], "directoryRoles": ["Reports Reader"],
+        { "mail": "trimmed@contoso.example", "groups": ["projects"], "sponsors": ["grace@fabrikam.example"], "directoryRoles": ["Reports Reader"], "administrativeUnits": [],
           "appRoles": [{ "app": "Ledger", "role": "Writer" }] },
-        { "mail": "many1@contoso.example", "groups": ["projects", "readers"] },
+        { "mail": "many1@contoso.example", "groups": ["projects", "readers"], "administrativeUnits": ["Partners"] },
         { "mail": "many2@contoso.example", "groups": ["projects", "readers"] },
         { "mail": "many3@contoso.example", "groups": ["projects", "readers"] },
     ]});
@@ -156,6 +156,8 @@ pub(crate) fn tenant(now: Timestamp) -> Sandbox {
     let roles = [role(1, "Reader"), role(2, "Writer")];
     let app = json!({ "id": "d0000000-0000-4000-8000-000000000001", "displayName": "Ledger", "appRoles": roles });
     let app = sandbox.insert_service_principal(app);
+    let unit = json!({ "id": "e0000000-0000-4000-8000-000000000001", "displayName": "Partners", "members": [grace, trimmed] });
+    sandbox.insert_administrative_unit(unit);
     for guest in [&expired, &trimmed] {
         sandbox.assign_app_role(guest, &app, roles[0]["id"].as_str().unwrap());
     }
@@ -235,6 +237,10 @@ pub(crate) fn essence(sandbox: &Sandbox, now: Timestamp) -> BTreeMap<String, Val
         );
         let twin = essence.insert(key.clone(), json!({ "app": role["resourceId"] }));
         assert!(twin.is_none(), "two assignments: {key}");
+    }
+    for unit in list("administrativeUnits") {
+        let key = format!("unit {}", unit["displayName"]);
+        essence.insert(key, json!({ "members": names(&unit["members"]) }));
     }
     for group in &groups {
         let facts = json!({

@@ -115,6 +115,7 @@ const BEYOND: &[&str] = &[
     "a single value set twice",
     "a real tenant without an owner",
     "a licence that policies do not allow",
+    "an administrative unit that policies do not allow",
     "a mailbox that is not allowed",
     "mails that name what is not there",
     "no guests/",
@@ -192,7 +193,7 @@ fn a_plan_with_every_kind_of_step_is_right_refused_or_not() {
     );
     assert_eq!(
         of(|it| &it["address"]["kind"]),
-        all("appRole directoryRole group guest license membership sponsor")
+        all("administrativeUnit appRole directoryRole group guest license membership sponsor")
     );
     assert_eq!(
         of(|it| &it["change"]["action"]),

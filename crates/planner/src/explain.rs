@@ -271,12 +271,15 @@ fn access(sources: Sources<'_>, user: &User) -> Vec<Access> {
         .collect();
     let known = snapshot.groups.members.iter();
     let known = known.filter(|(_, members)| members.contains(&user.id));
-    let held: Vec<(&str, &str)> = match sources.held {
+    let held: Vec<(&str, String)> = match sources.held {
         Some(held) => held
             .iter()
-            .map(|(id, name)| (id.as_str(), name.as_str()))
+            .filter(|(id, _)| !snapshot.is_assigned(id))
+            .map(|(id, name)| (id.as_str(), name.clone()))
             .collect(),
-        None => known.map(|(id, _)| (id.as_str(), id.as_str())).collect(),
+        None => known
+            .map(|(id, _)| (id.as_str(), format!("group {id}")))
+            .collect(),
     };
     let groups = held.into_iter().map(|(id, name)| {
         let known = names
@@ -288,7 +291,7 @@ fn access(sources: Sources<'_>, user: &User) -> Vec<Access> {
                 let seen = snapshot.groups.groups.get(id);
                 let ruled = seen.is_some_and(|seen| seen.dynamic);
                 Access {
-                    what: format!("group {name}{}", if ruled { ", by its rule" } else { "" }),
+                    what: format!("{name}{}", if ruled { ", by its rule" } else { "" }),
                     origin: None,
                 }
             }

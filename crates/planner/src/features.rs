@@ -192,6 +192,19 @@ pub fn features(config: &Config) -> Vec<Feature> {
             "no licence is given or taken",
             config.desired.uses().contains(&Sort::License),
         ),
+        read(
+            "administrative units",
+            &["AdministrativeUnit.Read.All"],
+            "nobody is put into one or taken out",
+            !config.policy.requirements.administrative_units.is_empty(),
+            None,
+        ),
+        write(
+            "administrative units of guests",
+            &["AdministrativeUnit.ReadWrite.All"],
+            "nobody is put into one or taken out",
+            config.desired.uses().contains(&Sort::AdministrativeUnit),
+        ),
         write(
             "create groups",
             &["Group.Create"],
@@ -250,6 +263,11 @@ pub fn grants(granted: &[String], needed: &str) -> bool {
         "LicenseAssignment.Read.All" => &[
             "LicenseAssignment.ReadWrite.All",
             "Organization.Read.All",
+            "Directory.Read.All",
+            "Directory.ReadWrite.All",
+        ],
+        "AdministrativeUnit.Read.All" => &[
+            "AdministrativeUnit.ReadWrite.All",
             "Directory.Read.All",
             "Directory.ReadWrite.All",
         ],

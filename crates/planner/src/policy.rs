@@ -262,6 +262,8 @@ pub struct Requirements {
     pub privileged: Vec<String>,
     /// Roles in enterprise applications that guests may be given; no others are looked at.
     pub app_roles: Vec<AppRole>,
+    /// Administrative units that guests may be put into, by name; no others are looked at.
+    pub administrative_units: Vec<String>,
     /// Licences that guests may be given, by their `skuPartNumber`; no others are looked at.
     pub licenses: Vec<String>,
     /// Groups that guests may come into although conditional access policies exclude them.

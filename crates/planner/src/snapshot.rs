@@ -316,6 +316,7 @@ impl Snapshot {
         static NOTHING: Held = Held {
             names: BTreeMap::new(),
             room: BTreeMap::new(),
+            closed: BTreeMap::new(),
             holders: BTreeMap::new(),
         };
         self.held.get(&sort).unwrap_or(&NOTHING)
@@ -330,6 +331,11 @@ impl Snapshot {
             edges.map(|edge| sort.called(held.name(&edge.to)))
         });
         called.collect()
+    }
+
+    /// Returns whether something is of a sort of assignment, and not a group.
+    pub(crate) fn is_assigned(&self, id: &str) -> bool {
+        self.held.values().any(|held| held.names.contains_key(id))
     }
 
     /// Returns whether it was asked whom entitlement management governs, and not answered.
@@ -379,15 +385,17 @@ impl Snapshot {
     }
 }
 
-/// Returns the names of what somebody is a member of, by id. Directory roles are listed, too, and are
+/// Returns what people call what somebody is a member of, by id. Directory roles are listed, too, and are
 /// read on their own. Source: "List a user's direct memberships", Graph v1.0.
 pub(crate) fn joined(items: &[Value]) -> impl Iterator<Item = (ObjectId, String)> {
-    let joined = items
-        .iter()
-        .filter(|item| item["@odata.type"] != "#microsoft.graph.directoryRole");
-    joined.filter_map(|item| {
+    items.iter().filter_map(|item| {
+        let noun = match item["@odata.type"].as_str() {
+            Some("#microsoft.graph.directoryRole") => return None,
+            Some("#microsoft.graph.administrativeUnit") => "administrative unit",
+            _ => "group",
+        };
         let id = text(item, "id")?;
         let name = text(item, "displayName").unwrap_or_else(|| id.clone());
-        Some((id, name))
+        Some((id, format!("{noun} {name}")))
     })
 }

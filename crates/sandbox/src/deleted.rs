@@ -96,6 +96,10 @@ fn detach(tenant: &mut Tenant, id: &str) -> Value {
         !own
     });
     held["roleAssignments"] = json!(roles);
+    let units = tenant.administrative_units.iter_mut();
+    let left = units
+        .filter_map(|(unit, object)| tenant::unlink(object, "members", id).then(|| unit.clone()));
+    held["administrativeUnits"] = json!(left.collect::<Vec<_>>());
     let mut apps = Vec::new();
     tenant.app_role_assignments.retain(|_, one| {
         let own = text(one, "principalId") == id;
@@ -120,6 +124,11 @@ fn attach(tenant: &mut Tenant, id: &str, held: &Object) {
     for user in links(held, "sponsorOf") {
         let link = |user: &mut Object| tenant::link(user, "sponsors", id);
         tenant.users.change(&user, link);
+    }
+    for unit in links(held, "administrativeUnits") {
+        if let Some(unit) = tenant.administrative_units.get_mut(&unit) {
+            tenant::link(unit, "members", id);
+        }
     }
     let tables = [
         ("roleAssignments", &mut tenant.role_assignments),

@@ -161,6 +161,20 @@ pub(crate) fn conditional_access_policy(
     Ok(policy)
 }
 
+/// Completes an administrative unit; by itself its members are assigned.
+pub(crate) fn administrative_unit(
+    _: &Tenant,
+    given: Object,
+    _: Timestamp,
+) -> Result<Object, String> {
+    let mut unit = checked("administrativeUnit", given)?;
+    if text(&unit, "displayName").is_empty() {
+        return Err("it has no displayName".to_owned());
+    }
+    unit.entry("members").or_insert(json!([]));
+    Ok(unit)
+}
+
 /// Completes an enterprise application; by itself it has no roles.
 pub(crate) fn service_principal(_: &Tenant, given: Object, _: Timestamp) -> Result<Object, String> {
     let mut app = checked("servicePrincipal", given)?;
@@ -200,6 +214,10 @@ pub(crate) fn complete(tenant: &mut Tenant, now: Timestamp) -> Result<(), String
     for (id, given) in tenant.conditional_access_policies.clone() {
         let whole = conditional_access_policy(tenant, given, now)?;
         tenant.conditional_access_policies.insert(id, whole);
+    }
+    for (id, given) in tenant.administrative_units.clone() {
+        let whole = administrative_unit(tenant, given, now)?;
+        tenant.administrative_units.insert(id, whole);
     }
     for (id, given) in tenant.service_principals.clone() {
         let whole = service_principal(tenant, given, now)?;

@@ -61,6 +61,7 @@ mod testing;
 mod time;
 mod tls;
 mod token;
+mod units;
 mod users;
 
 pub use behaviour::{Act, Behaviour, Canned, Elsewhere, Fault, When};

@@ -31,6 +31,7 @@ pub(crate) fn related<'a>(
         let groups = ids.iter().filter_map(|id| tenant.groups.get(*id));
         let mut items: Vec<Item<'a>> = groups.map(|group| Item::new("group", group)).collect();
         items.extend(roles_of(tenant, id));
+        items.extend(units_of(tenant, id));
         Source::Items(items)
     };
     Ok(match name {
@@ -70,6 +71,14 @@ fn roles_of<'a>(tenant: &'a Tenant, principal: &str) -> Vec<Item<'a>> {
             kind: "directoryRole",
             object: Cow::Owned(directory_role(role)),
         })
+        .collect()
+}
+
+/// So do administrative units.
+fn units_of<'a>(tenant: &'a Tenant, member: &str) -> Vec<Item<'a>> {
+    let units = tenant.administrative_units.values();
+    let of = units.filter(|unit| tenant::ids(unit, "members").any(|id| id == member));
+    of.map(|unit| Item::new("administrativeUnit", unit))
         .collect()
 }
 

@@ -153,6 +153,13 @@ pub(crate) const READ_ENTITLEMENTS: &[&str] = &[
     "EntitlementManagement.ReadWrite.All",
 ];
 
+pub(crate) const READ_UNITS: &[&str] = &[
+    "AdministrativeUnit.Read.All",
+    "AdministrativeUnit.ReadWrite.All",
+    "Directory.Read.All",
+    "Directory.ReadWrite.All",
+];
+pub(crate) const WRITE_UNITS: &[&str] = &["AdministrativeUnit.ReadWrite.All"];
 pub(crate) const READ_APPS: &[&str] = &[
     "Application.Read.All",
     "Application.ReadWrite.All",

@@ -6,7 +6,7 @@ use crate::http::percent_decode;
 use crate::permissions::*;
 use crate::{
     apps, audits, deleted, directory, groups, invitations, licenses, mail, members, roles,
-    sponsors, users,
+    sponsors, units, users,
 };
 
 /// One row of the table.
@@ -86,6 +86,10 @@ const ROUTES: &[Route] = routes! {
     GET "/groups/{id}/owners/microsoft.graph.user" READ_OWNERS => members::owner_users;
     POST "/groups/{id}/owners/$ref" WRITE_OWNERS => members::add_owner;
     DELETE "/groups/{id}/owners/{id}/$ref" WRITE_OWNERS => members::remove_owner;
+    GET "/directory/administrativeUnits" READ_UNITS => units::list;
+    GET "/directory/administrativeUnits/{id}/members" READ_UNITS => units::members;
+    POST "/directory/administrativeUnits/{id}/members/$ref" WRITE_UNITS => units::add_member;
+    DELETE "/directory/administrativeUnits/{id}/members/{id}/$ref" WRITE_UNITS => units::remove_member;
     GET "/servicePrincipals" READ_APPS => apps::list;
     GET "/servicePrincipals/{id}" READ_APPS => apps::get;
     GET "/servicePrincipals/{id}/appRoleAssignedTo" READ_APPS => apps::assigned;

@@ -160,6 +160,16 @@ impl Sandbox {
         self.insert(policy, "policy", fixture::conditional_access_policy)
     }
 
+    /// Adds an administrative unit and returns its id. Needs a `displayName`; `members` are ids.
+    ///
+    /// # Panics
+    ///
+    /// If it has a property that Graph does not know.
+    #[track_caller]
+    pub fn insert_administrative_unit(&self, unit: Value) -> String {
+        self.insert(unit, "administrative unit", fixture::administrative_unit)
+    }
+
     /// Adds an enterprise application and returns its id. Needs a `displayName`.
     ///
     /// # Panics
@@ -228,6 +238,7 @@ impl Sandbox {
                 .conditional_access_policies
                 .insert(id.clone(), object),
             "audit" => tenant.directory_audits.insert(id.clone(), object),
+            "administrative unit" => tenant.administrative_units.insert(id.clone(), object),
             "service principal" => tenant.service_principals.insert(id.clone(), object),
             _ => tenant.deleted_users.insert(id.clone(), object),
         };

@@ -33,6 +33,8 @@ pub(crate) struct Tenant {
     pub(crate) role_definitions: Table,
     #[serde(with = "listed")]
     pub(crate) role_assignments: Table,
+    #[serde(with = "listed")]
+    pub(crate) administrative_units: Table,
     /// Enterprise applications.
     #[serde(with = "listed")]
     pub(crate) service_principals: Table,

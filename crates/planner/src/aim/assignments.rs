@@ -184,6 +184,9 @@ impl Aim {
                 sort.noun()
             ));
         }
+        if let Some(why) = world.snapshot.held(sort).closed.get(id) {
+            return Some(format!("cannot be given: {why}"));
+        }
         let room = world.snapshot.held(sort).room.get(id)?;
         let used = self.used.entry((sort, id.to_owned())).or_default();
         if *used >= *room {
@@ -239,15 +242,12 @@ impl<'a> Holder<'a> {
 
     /// Returns why something that the guest holds is not ours to take, if so.
     fn is_left_alone(self, edge: &'a Edge) -> Option<&'a str> {
-        let is_known = self
-            .world
-            .snapshot
-            .held(self.sort)
-            .names
-            .contains_key(&edge.to);
+        let held = self.world.snapshot.held(self.sort);
+        let is_known = held.names.contains_key(&edge.to);
         let (uses, policy) = (self.world.uses(self.sort), self.world.policy);
         let is_ours = is_known && self.sort.rules().is_managed(self.name(edge), uses, policy);
-        match &edge.fixed {
+        let closed = self.world.snapshot.held(self.sort).closed.get(&edge.to);
+        match edge.fixed.as_ref().or(closed) {
             Some(why) => Some(why),
             None => (!is_ours).then_some("not managed here"),
         }

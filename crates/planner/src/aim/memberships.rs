@@ -158,7 +158,7 @@ impl Aim {
             };
             let names: Vec<_> = held
                 .iter()
-                .filter(|(id, _)| !ours.contains(*id))
+                .filter(|(id, _)| !ours.contains(*id) && !world.snapshot.is_assigned(id))
                 .map(|(_, name)| name.as_str())
                 .collect();
             if !names.is_empty() {

@@ -431,7 +431,7 @@ fn what_a_leaving_guest_keeps_is_listed() {
     tenant.groups.push(json!({ "id": "x", "displayName": "elsewhere", "groupTypes": [], "securityEnabled": true, "members": ["g1"] }));
     let guests = "guests: [{mail: bob@contoso.example, expires: 2026-05-01}]";
     let plan = tenant.planned(guests, GROUPS, "2026-05-02");
-    assert!(plan.contains("info: guest bob@contoso.example: stays a member of elsewhere: not declared, so not taken"), "{plan}");
+    assert!(plan.contains("info: guest bob@contoso.example: stays a member of group elsewhere: not declared, so not taken"), "{plan}");
 }
 
 #[test]

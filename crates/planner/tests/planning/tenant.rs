@@ -122,7 +122,7 @@ impl Tenant {
                     .cloned()
                     .collect(),
             ),
-            Topic::Assigned(Sort::AppRole | Sort::License) => Answer::Items(Vec::new()),
+            Topic::Assigned(sort) if *sort != Sort::DirectoryRole => Answer::Items(Vec::new()),
             Topic::Assigned(_) if self.roles_denied => Answer::Denied,
             Topic::Assigned(_) if read.path.contains("/roleAssignments") => {
                 let assignment = |(who, role): &(&str, &str)| {

@@ -17,6 +17,7 @@ use crate::request::{Read, Request};
 use crate::time::Until;
 use crate::yaml::{Node, node as yaml, scalar};
 
+pub mod administrative_unit;
 pub mod app_role;
 pub mod directory_role;
 pub mod license;
@@ -147,6 +148,8 @@ sorts! {
     AppRole("appRole") = app_role::AppRole;
     /// A licence of the tenant.
     License("license") = license::License;
+    /// An administrative unit of the tenant.
+    AdministrativeUnit("administrativeUnit") = administrative_unit::AdministrativeUnit;
 }
 
 /// What there is of one sort, and who holds it.
@@ -157,6 +160,9 @@ pub struct Held {
     /// Of how many one can still be given, by id, where they are counted.
     #[serde(default)]
     pub room: BTreeMap<String, i64>,
+    /// What can be neither given nor taken, by id, and why.
+    #[serde(default)]
+    pub closed: BTreeMap<String, String>,
     /// Who holds what, by the id of the user, or of any other principal.
     pub holders: BTreeMap<ObjectId, BTreeSet<Edge>>,
 }
