@@ -305,7 +305,7 @@ fn licences_are_given_after_the_place_is_known_and_taken_with_the_guest() {
     let repository = with_licences(entry);
     let lacking = tenant.run(&repository, &["apply", "--yes"]).ends(4).stdout;
     assert!(
-        lacking.contains("the guest has no `usageLocation`, which a licence needs"),
+        lacking.contains("the guest has no `usageLocation`, which a license needs"),
         "{lacking}"
     );
     repository.write(
@@ -336,14 +336,14 @@ fn a_licence_that_comes_with_a_group_is_shown_and_left_to_the_group() {
             .ends(0);
         let explained = tenant.run(&repository, &["explain", ADA]).ends(0).stdout;
         assert!(
-            explained.contains("licence POWER_BI_STANDARD"),
+            explained.contains("license POWER_BI_STANDARD"),
             "{explained}"
         );
     }
     let over = with_licences("    licenses: []\n    expires: 2026-01-31\n");
     let over = tenant.run(&over, &["apply", "--yes"]).ends(0).stdout;
     assert!(
-        over.contains("keeps licence POWER_BI_STANDARD: it comes with group b0000000"),
+        over.contains("keeps license POWER_BI_STANDARD: it comes with group b0000000"),
         "{over}"
     );
 }

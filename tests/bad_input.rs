@@ -340,7 +340,7 @@ pub(crate) const CASES: &[Case] = &[
             ),
         ],
         &[
-            "`requirements.licenses` does not name licence `POWER_BI_STANDART`",
+            "`requirements.licenses` does not name license `POWER_BI_STANDART`",
             "did you mean `POWER_BI_STANDARD`?",
         ],
     ),

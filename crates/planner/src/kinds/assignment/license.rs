@@ -35,7 +35,7 @@ fn states() -> Read {
 
 impl Rules for License {
     fn noun(&self) -> &'static str {
-        "licence"
+        "license"
     }
 
     fn key(&self) -> &'static str {
@@ -57,7 +57,7 @@ impl Rules for License {
         let known = policy.requirements.licenses.iter().map(String::as_str);
         let hint = crate::yaml::suggestion(to, known);
         Some(format!(
-            "`requirements.licenses` does not name licence `{to}`\nhint: {hint}"
+            "`requirements.licenses` does not name license `{to}`\nhint: {hint}"
         ))
     }
 
