@@ -434,3 +434,27 @@ fn units_that_follow_a_rule_or_shut_applications_out_are_left_alone() {
         "{over}"
     );
 }
+
+#[test]
+fn who_approved_a_name_did_not_approve_what_takes_it_later() {
+    let tenant = Tenant::empty();
+    tenant.managed(ADA);
+    let (app, _) = ledger(&tenant, "Ledger");
+    let repository = with_apps(ALLOWED, "    appRoles: [{app: Ledger, role: Reader}]\n");
+    let plan = repository.path().join("plan.json");
+    let plan = plan.to_str().unwrap();
+    tenant.run(&repository, &["plan", "--out", plan]).ends(0);
+    tenant
+        .sandbox
+        .rename_service_principal(&app, "Ledger (old)");
+    ledger(&tenant, "Ledger");
+    let applied = tenant
+        .run(&repository, &["apply", plan, "--yes"])
+        .ends(4)
+        .stdout;
+    assert!(
+        applied.contains("what is there differs from what was approved"),
+        "{applied}"
+    );
+    assert!(app_roles(&tenant, ADA).is_empty());
+}

@@ -180,6 +180,15 @@ impl Sandbox {
         self.insert(app, "service principal", fixture::service_principal)
     }
 
+    /// Gives an enterprise application another display name.
+    pub fn rename_service_principal(&self, id: &str, name: &str) {
+        let mut engine = self.lock();
+        if let Some(app) = engine.tenant.service_principals.get_mut(id) {
+            app.insert("displayName".to_owned(), json!(name));
+        }
+        engine.changed();
+    }
+
     /// Gives someone a role of an enterprise application, by ids.
     pub fn assign_app_role(&self, principal: &str, app: &str, role: &str) {
         let mut engine = self.lock();

@@ -131,8 +131,7 @@ impl Aim {
 
     fn take(&mut self, holder: Holder<'_>, edge: &Edge, gone: Gone) {
         let name = holder.name(edge);
-        let assignment = holder.assignment(name);
-        self.ids.bind(holder.sort.holder(name), edge.to.clone());
+        let assignment = holder.assignment(name, &edge.to);
         self.gone.insert(assignment.address(), gone);
         self.see(Object::Assignment(assignment), Some(&edge.id));
     }
@@ -146,29 +145,27 @@ impl Aim {
                 .at(&granted.origin);
             return;
         }
-        let assignment = holder.assignment(to);
-        let held = world.snapshot.held(sort);
-        match held.meant(to).as_slice() {
-            [id] => {
-                if let Some(why) = self.lacking(holder, id) {
-                    self.block_itself("assignment-lacking", &assignment.address(), why)
-                        .at(&granted.origin);
-                    return;
-                }
-                self.ids.bind(sort.holder(to), (*id).to_owned());
+        let meant = world.snapshot.held(sort).meant(to);
+        let refused = match meant.as_slice() {
+            [id] => self
+                .lacking(holder, id)
+                .map(|why| ("assignment-lacking", why)),
+            [] => Some(("assignment-unresolved", format!("the tenant has no {what}"))),
+            _ => {
+                let count = meant.len();
+                let why = format!("the tenant has {count} of {what}: which is meant is not said");
+                Some(("assignment-unresolved", why))
+            }
+        };
+        let assignment = holder.assignment(to, meant.first().copied().unwrap_or_default());
+        match refused {
+            Some((code, why)) => {
+                self.block_itself(code, &assignment.address(), why)
+                    .at(&granted.origin);
+            }
+            None => {
                 let because = Because::written(&granted.origin);
                 self.want(Object::Assignment(assignment), because, None);
-            }
-            meant => {
-                let text = match meant {
-                    [] => format!("the tenant has no {what}"),
-                    _ => format!(
-                        "the tenant has {} of {what}: which is meant is not said",
-                        meant.len()
-                    ),
-                };
-                self.block_itself("assignment-unresolved", &assignment.address(), text)
-                    .at(&granted.origin);
             }
         }
     }
@@ -232,10 +229,11 @@ impl<'a> Holder<'a> {
         given.is_some_and(|given| given.contains_key(self.name(edge)))
     }
 
-    fn assignment(self, to: &str) -> Assignment {
+    fn assignment(self, to: &str, id: &str) -> Assignment {
         Assignment {
             sort: self.sort,
             to: to.to_owned(),
+            id: id.to_owned(),
             guest: self.key.to_owned(),
         }
     }

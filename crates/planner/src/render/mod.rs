@@ -124,7 +124,7 @@ const HIDDEN: [&str; 7] = [
 /// Returns the properties that a step changes, and from what to what.
 fn fields(step: &Step) -> Vec<(String, String)> {
     // An edge has no properties.
-    if step.change.object().refs().len() >= 2 {
+    if !matches!(step.change.object(), Object::Guest(_) | Object::Group(_)) {
         return Vec::new();
     }
     let creates = matches!(step.change, Change::Create { .. });

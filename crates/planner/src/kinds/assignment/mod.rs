@@ -30,6 +30,8 @@ pub struct Assignment {
     pub sort: Sort,
     /// What is held, as files name it: `Directory Readers`.
     pub to: String,
+    /// Graph's id of what is held: whoever approves a name approves what had it then.
+    pub id: String,
     /// The guest, by key.
     pub guest: String,
 }
@@ -215,11 +217,6 @@ impl Sort {
         self.rules().take_in(read, items, held)
     }
 
-    /// Returns the address under which the id of what is held is kept.
-    pub(crate) fn holder(self, to: &str) -> Address {
-        Address::new("assignable", format!("{} {to}", self.name()))
-    }
-
     /// Returns what people call one: `directory role`.
     pub fn noun(self) -> &'static str {
         self.rules().noun()
@@ -239,7 +236,7 @@ impl Kind for Assignment {
     }
 
     fn refs(&self) -> Vec<Address> {
-        vec![Address::guest(&self.guest), self.sort.holder(&self.to)]
+        vec![Address::guest(&self.guest)]
     }
 
     fn guest(&self) -> Option<&str> {
@@ -266,16 +263,10 @@ impl Kind for Assignment {
         let this = change.object();
         let rules = this.sort.rules();
         let user = cx.ids.get(&Address::guest(&this.guest));
-        let request = match change {
-            Change::Delete { .. } => {
-                let id = cx.ids.get(&this.address());
-                user.zip(id).map(|(user, id)| rules.take(user, id))
-            }
-            _ => {
-                let to = cx.ids.get(&this.sort.holder(&this.to));
-                user.zip(to).map(|(user, to)| rules.give(user, to))
-            }
-        };
+        let request = user.and_then(|user| match change {
+            Change::Delete { .. } => cx.ids.get(&this.address()).map(|id| rules.take(user, id)),
+            _ => Some(rules.give(user, &this.id)),
+        });
         request.into_iter().collect()
     }
 }
