@@ -1,7 +1,7 @@
 //! What each feature needs: permissions of the application, and licences of the tenant; and which
 //! features the files use.
 
-use crate::kinds::assignment::{Sort, directory_role};
+use crate::kinds::assignment::{Held, Sort, directory_role};
 use crate::kinds::group::seen::role_assignable;
 use crate::load::Config;
 use crate::policy::{Left, Orphaned, Reach};
@@ -65,7 +65,7 @@ pub fn features(config: &Config) -> Vec<Feature> {
         probe: None,
     };
     let organization = "/organization?$select=id,displayName";
-    vec![
+    let mut features = vec![
         read(
             "guests, deleted guests, sponsors",
             &["User.Read.All"],
@@ -161,51 +161,6 @@ pub fn features(config: &Config) -> Vec<Feature> {
             groups().len() > 0,
         ),
         write(
-            "directory roles of guests",
-            &["RoleManagement.ReadWrite.Directory"],
-            "no directory role is given or taken",
-            config.desired.uses().contains(&Sort::DirectoryRole),
-        ),
-        read(
-            "applications, and who has which of their roles",
-            &["Application.Read.All"],
-            "no app role is given or taken",
-            !config.policy.requirements.app_roles.is_empty(),
-            None,
-        ),
-        write(
-            "app roles of guests",
-            &["AppRoleAssignment.ReadWrite.All"],
-            "no app role is given or taken",
-            config.desired.uses().contains(&Sort::AppRole),
-        ),
-        read(
-            "licences of the tenant",
-            &["LicenseAssignment.Read.All"],
-            "no licence is given or taken",
-            !config.policy.requirements.licenses.is_empty(),
-            None,
-        ),
-        write(
-            "licences of guests",
-            &["LicenseAssignment.ReadWrite.All"],
-            "no licence is given or taken",
-            config.desired.uses().contains(&Sort::License),
-        ),
-        read(
-            "administrative units",
-            &["AdministrativeUnit.Read.All"],
-            "nobody is put into one or taken out",
-            !config.policy.requirements.administrative_units.is_empty(),
-            None,
-        ),
-        write(
-            "administrative units of guests",
-            &["AdministrativeUnit.ReadWrite.All"],
-            "nobody is put into one or taken out",
-            config.desired.uses().contains(&Sort::AdministrativeUnit),
-        ),
-        write(
             "create groups",
             &["Group.Create"],
             "groups that do not exist are not created",
@@ -219,8 +174,30 @@ pub fn features(config: &Config) -> Vec<Feature> {
                 group.description.is_some() || group.owners.is_some() || group.rule.is_some()
             }),
         ),
-    ]
+    ];
+    let uses = config.desired.uses();
+    for sort in Sort::ALL {
+        let rules = sort.rules();
+        let asks = !rules.reads(&config.policy, &Held::default()).is_empty();
+        // Who has power is read anyway, and stands above.
+        if !rules.is_power() {
+            let probe = None;
+            features.push(read(
+                rules.of_guests(),
+                rules.reading(),
+                NEITHER,
+                asks,
+                probe,
+            ));
+        }
+        let is_used = uses.contains(sort);
+        features.push(write(rules.of_guests(), rules.writing(), NEITHER, is_used));
+    }
+    features
 }
+
+/// What is lost without the permissions for something that guests hold.
+const NEITHER: &str = "none of them is given or taken";
 
 /// Returns whether a token with some permissions may do what one permission allows. Wider ones
 /// include narrower ones. Source: "Microsoft Graph permissions reference".

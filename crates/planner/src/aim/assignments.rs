@@ -41,7 +41,7 @@ impl Aim {
                     rules.key()
                 );
                 self.report(severity, "assignments-unknown", None, text)
-                    .hint(format!("grant {}", rules.reading()));
+                    .hint(format!("grant {}", rules.reading().join(", ")));
             } else {
                 self.all_of(world, *sort);
             }

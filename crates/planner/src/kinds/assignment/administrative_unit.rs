@@ -44,8 +44,12 @@ impl Rules for AdministrativeUnit {
         "administrativeUnits"
     }
 
-    fn reading(&self) -> &'static str {
-        READING
+    fn of_guests(&self) -> &'static str {
+        "administrative units of guests"
+    }
+
+    fn reading(&self) -> &'static [&'static str] {
+        &[READING]
     }
 
     fn writing(&self) -> &'static [&'static str] {

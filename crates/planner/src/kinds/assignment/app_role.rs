@@ -78,8 +78,12 @@ impl Rules for AppRole {
         "appRoles"
     }
 
-    fn reading(&self) -> &'static str {
-        READING
+    fn of_guests(&self) -> &'static str {
+        "app roles of guests"
+    }
+
+    fn reading(&self) -> &'static [&'static str] {
+        &[READING]
     }
 
     fn writing(&self) -> &'static [&'static str] {

@@ -57,8 +57,12 @@ impl Rules for DirectoryRole {
         "directoryRoles"
     }
 
-    fn reading(&self) -> &'static str {
-        READING
+    fn of_guests(&self) -> &'static str {
+        "directory roles of guests"
+    }
+
+    fn reading(&self) -> &'static [&'static str] {
+        &[READING]
     }
 
     fn writing(&self) -> &'static [&'static str] {

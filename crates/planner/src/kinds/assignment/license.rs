@@ -42,8 +42,12 @@ impl Rules for License {
         "licenses"
     }
 
-    fn reading(&self) -> &'static str {
-        READING
+    fn of_guests(&self) -> &'static str {
+        "licenses of guests"
+    }
+
+    fn reading(&self) -> &'static [&'static str] {
+        &[READING]
     }
 
     fn writing(&self) -> &'static [&'static str] {

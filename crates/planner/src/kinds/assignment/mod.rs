@@ -44,10 +44,13 @@ pub(crate) trait Rules: Sync {
     /// Returns the key in a guest's entry that lists them: `directoryRoles`.
     fn key(&self) -> &'static str;
 
-    /// Returns the least application permission that reads them.
-    fn reading(&self) -> &'static str;
+    /// Returns what people call all of them: `directory roles of guests`.
+    fn of_guests(&self) -> &'static str;
 
-    /// Returns the least application permissions that give and take them.
+    /// Returns the least application permissions that read them.
+    fn reading(&self) -> &'static [&'static str];
+
+    /// Returns the least application permissions that give and take them, besides.
     fn writing(&self) -> &'static [&'static str];
 
     /// Returns the JSON Schema of an item of that list.
