@@ -99,9 +99,11 @@ impl Step {
         takes || edge || self.counts.is_some() || !self.loses.is_empty()
     }
 
-    /// Returns whether this is the same step as another: on the same object, from and to the same.
+    /// Returns whether this is the same step as another: on the same object, from and to the same, and
+    /// with the same consequences for whom and what.
     pub fn is(&self, other: &Self) -> bool {
-        self.address == other.address && self.change == other.change && self.id == other.id
+        let same = self.address == other.address && self.change == other.change;
+        same && self.id == other.id && self.loses == other.loses && self.notes == other.notes
     }
 
     /// Returns the group of the tenant whose rule the step changes, if it does.

@@ -302,7 +302,7 @@ impl Aim {
         }
         if world.snapshot.lacks_exclusions() {
             let text = "it could not be read which groups conditional access excludes: guests may come into one";
-            let finding = self.report(Severity::Info, "exclusions-unknown", None, text);
+            let finding = self.report(Severity::Warning, "exclusions-unknown", None, text);
             finding.hint = Some("grant Policy.Read.All".to_owned());
         }
         for native in &world.snapshot.native {

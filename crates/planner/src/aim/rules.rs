@@ -24,6 +24,9 @@ struct Dynamic {
 struct Ruled {
     name: String,
     rule: Rule,
+    /// Its rule until now, if that changes: nothing says when Entra follows the new one, or whether it
+    /// will be written.
+    old: Option<Rule>,
     /// Why guests may not come into it, if so.
     excluded: Option<String>,
 }
@@ -109,20 +112,24 @@ impl Aim {
         let planned = changes.iter().filter_map(|drawn| match &drawn.change {
             Change::Create {
                 after: Object::Group(group),
-            }
-            | Change::Update {
+            } => Some((group, None)),
+            Change::Update {
+                before: Object::Group(before),
                 after: Object::Group(group),
-                ..
-            } => Some(group),
+            } => Some((
+                group,
+                before.rule().filter(|old| Some(*old) != group.rule()),
+            )),
             _ => None,
         });
-        for group in planned {
+        for (group, old) in planned {
             let id = self.ids.get(&Address::group(&group.name));
             let seen = id.and_then(|id| world.snapshot.groups.groups.get(id));
             let rule = group.rule().and_then(|rule| parse(rule).ok());
             groups.extend(rule.map(|rule| Ruled {
                 name: group.name.clone(),
                 rule,
+                old: old.and_then(|old| parse(old).ok()),
                 excluded: seen.and_then(|seen| world.excluded(seen)),
             }));
             known.extend(id.map(str::to_owned));
@@ -135,6 +142,7 @@ impl Aim {
                 Some(Ok(rule)) => groups.push(Ruled {
                     name: group.display_name.clone(),
                     rule,
+                    old: None,
                     excluded: world.excluded(group),
                 }),
                 _ => drop(self.info(
@@ -147,7 +155,9 @@ impl Aim {
         groups.sort_by(|a, b| a.name.cmp(&b.name));
         let mut asking: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         for (place, group) in groups.iter().enumerate() {
-            for property in group.rule.asks() {
+            let rules = [Some(&group.rule), group.old.as_ref()];
+            let asks: BTreeSet<_> = rules.into_iter().flatten().flat_map(Rule::asks).collect();
+            for property in asks {
                 asking.entry(property.to_owned()).or_default().push(place);
             }
         }
@@ -179,10 +189,10 @@ impl Aim {
         };
         drawn.notes.extend(effects.notes());
         self.keep_out(drawn, after, &effects);
-        if !effects.of(Effect::FallsOut).is_empty() {
+        if !effects.lost().is_empty() {
             drawn.counts.get_or_insert(Count::Removal);
         }
-        let lost = effects.lost();
+        let lost = effects.lost_in_any_case();
         let kept = user.and_then(|user| world.kept(user));
         if let Some(kept) = kept.filter(|_| !lost.is_empty()) {
             let text = format!("would fall out of {}, and {}", groups(&lost), kept.text());
@@ -191,23 +201,27 @@ impl Aim {
         }
     }
 
-    /// Blocks what would lead a guest into a group that conditional access excludes. Who cannot sign in gains
-    /// nothing there, and must not stay able to.
+    /// Blocks what would lead a guest into a group that conditional access excludes. Nothing keeps anybody
+    /// from being disabled.
     fn keep_out(&mut self, drawn: &Drawn, guest: &Guest, effects: &Effects<'_>) {
+        let disables = matches!(&drawn.change, Change::Update { before: Object::Guest(before), .. }
+            if before.account_enabled != Some(false) && guest.account_enabled == Some(false));
+        if disables {
+            return;
+        }
         let address = Address::guest(&guest.key);
         let origin = &drawn.because.origin;
-        for Met { group, effect, .. } in &effects.0 {
-            let excluded = group.excluded.as_ref();
-            let Some(why) = excluded.filter(|_| guest.account_enabled != Some(false)) else {
+        for met in &effects.0 {
+            let Some(why) = &met.group.excluded else {
                 continue;
             };
-            let text = format!("come into dynamic group {}, {why}", group.name);
-            let finding = match effect {
-                Effect::ComesIn => {
-                    self.block_itself("excluded-group", &address, format!("would {text}"))
-                }
-                Effect::Unknown => self.warn("excluded-group", &address, format!("may {text}")),
-                Effect::FallsOut | Effect::None => continue,
+            let text = format!("come into dynamic group {}, {why}", met.group.name);
+            let finding = if met.effect == Effect::ComesIn || met.otherwise == Effect::ComesIn {
+                self.block_itself("excluded-group", &address, format!("would {text}"))
+            } else if met.may_come_in() {
+                self.warn("excluded-group", &address, format!("may {text}"))
+            } else {
+                continue;
             };
             finding.origin.clone_from(origin);
         }
@@ -221,10 +235,25 @@ struct Effects<'a>(Vec<Met<'a>>);
 struct Met<'a> {
     group: &'a Ruled,
     effect: Effect,
-    /// Whether the person is in the group now, as far as that is known.
+    /// What it means while the group's old rule holds, if that changes.
+    otherwise: Effect,
+    /// Whether the person is in the group now, and will be, as far as that is known.
     before: Truth,
+    after: Truth,
     /// What is not known of the person.
     lacks: BTreeSet<&'a str>,
+}
+
+impl Met<'_> {
+    fn may_come_in(&self) -> bool {
+        self.effect == Effect::Unknown && self.after != Truth::No
+            || self.otherwise == Effect::Unknown
+    }
+
+    fn may_fall_out(&self) -> bool {
+        let unknown = self.before != Truth::No && self.after != Truth::Yes;
+        self.effect == Effect::FallsOut || self.effect == Effect::Unknown && unknown
+    }
 }
 
 impl<'a> Effects<'a> {
@@ -235,11 +264,17 @@ impl<'a> Effects<'a> {
 
     /// Returns what the person falls out of, for all that is known.
     fn lost(&self) -> Vec<&'a str> {
-        let lost = self.0.iter().filter(|met| match met.effect {
-            Effect::FallsOut => true,
-            Effect::Unknown => met.before != Truth::No,
-            Effect::ComesIn | Effect::None => false,
-        });
+        let lost = self.0.iter().filter(|met| met.may_fall_out());
+        lost.map(|met| met.group.name.as_str()).collect()
+    }
+
+    /// Returns what the person falls out of, also if a rule that is to change does not.
+    fn lost_in_any_case(&self) -> Vec<&'a str> {
+        let falls = |effect| matches!(effect, Effect::FallsOut | Effect::Unknown);
+        let lost = self
+            .0
+            .iter()
+            .filter(|met| met.may_fall_out() || falls(met.otherwise));
         lost.map(|met| met.group.name.as_str()).collect()
     }
 
@@ -256,10 +291,10 @@ impl<'a> Effects<'a> {
         let unknown = unknown.map(|met| {
             let lacks = met.lacks.iter().map(|name| format!("user.{name}"));
             let lacks: Vec<_> = lacks.collect();
-            let verb = match met.before {
-                Truth::No => "may come into",
-                Truth::Yes => "may fall out of",
-                Truth::Unknown => "may come into or fall out of",
+            let verb = match (met.before, met.after) {
+                (Truth::No, _) | (_, Truth::Yes) => "may come into",
+                (Truth::Yes, _) | (_, Truth::No) => "may fall out of",
+                (Truth::Unknown, Truth::Unknown) => "may come into or fall out of",
             };
             let group = groups(&[&met.group.name]);
             format!("{verb} {group}: {} is not known", lacks.join(", "))
@@ -285,13 +320,16 @@ impl Dynamic {
         let places: BTreeSet<_> = places.flatten().collect();
         let concerned = places.into_iter().map(|place| &self.groups[*place]);
         let met = concerned.map(|group| {
-            let rule = &group.rule;
-            let before = rule.takes(&then);
-            let lacks = [rule.lacks(&then), rule.lacks(&now)];
+            let (old, rule) = (group.old.as_ref(), &group.rule);
+            let (before, after) = (old.unwrap_or(rule).takes(&then), rule.takes(&now));
+            let lacks = [old.unwrap_or(rule).lacks(&then), rule.lacks(&now)];
+            let otherwise = old.map_or(Effect::None, |old| Effect::of(before, old.takes(&now)));
             Met {
                 group,
-                effect: Effect::of(before, rule.takes(&now)),
+                effect: Effect::of(before, after),
+                otherwise,
                 before,
+                after,
                 lacks: lacks.into_iter().flatten().collect(),
             }
         });
@@ -300,11 +338,17 @@ impl Dynamic {
 
     /// Returns which groups somebody comes into who is in none.
     fn entered(&self, person: &Person) -> Effects<'_> {
-        let met = self.groups.iter().map(|group| Met {
-            group,
-            effect: Effect::of(Truth::No, group.rule.takes(person)),
-            before: Truth::No,
-            lacks: group.rule.lacks(person).into_iter().collect(),
+        let met = self.groups.iter().map(|group| {
+            let (old, after) = (group.old.as_ref(), group.rule.takes(person));
+            let entering = |rule: &Rule| Effect::of(Truth::No, rule.takes(person));
+            Met {
+                group,
+                effect: Effect::of(Truth::No, after),
+                otherwise: old.map_or(Effect::None, entering),
+                before: Truth::No,
+                after,
+                lacks: group.rule.lacks(person).into_iter().collect(),
+            }
         });
         Effects(met.collect())
     }

@@ -8,7 +8,6 @@ use crate::address::Address;
 use crate::diff::Drawn;
 use crate::kinds::group::Group;
 use crate::kinds::guest::Guest;
-use crate::kinds::guest::user::User;
 use crate::rule::{Person, Rule, Truth, parse};
 
 /// How many people are named.
@@ -199,10 +198,24 @@ pub(super) fn taken_in(world: World<'_>, group: &Group) -> Vec<String> {
         return Vec::new();
     };
     let guests = world.snapshot.users.values().filter(|user| user.is_guest());
-    let taken = guests.filter(|user| rule.takes(&Person::seen(user)) == Truth::Yes);
-    let taken: BTreeSet<_> = taken.map(User::label).collect();
-    let taken: Vec<_> = taken.into_iter().collect();
-    notes_of_a_rule(&rule, &taken)
+    let (mut taken, mut unknown) = (BTreeSet::new(), BTreeSet::new());
+    for user in guests {
+        match rule.takes(&Person::seen(user)) {
+            Truth::Yes => drop(taken.insert(user.label())),
+            Truth::Unknown => drop(unknown.insert(user.label())),
+            Truth::No => {}
+        }
+    }
+    let (taken, unknown): (Vec<_>, Vec<_>) =
+        (taken.into_iter().collect(), unknown.into_iter().collect());
+    let mut notes = notes_of_a_rule(&rule, &taken);
+    if !unknown.is_empty() {
+        notes.push(format!(
+            "may come in, which cannot be told: {}",
+            some(&unknown)
+        ));
+    }
+    notes
 }
 
 /// Says which guests a rule takes in anew, and whether others may be among them.

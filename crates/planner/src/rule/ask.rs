@@ -233,6 +233,19 @@ impl Rule {
     }
 }
 
+/// Returns text as it is compared: letter by letter without case, so that no letter depends on where it
+/// stands.
+fn folded(text: &str) -> String {
+    let upper = |letter: char| {
+        let mut upper = letter.to_uppercase();
+        match (upper.next(), upper.next()) {
+            (Some(one), None) => one,
+            _ => letter,
+        }
+    };
+    text.chars().map(upper).collect()
+}
+
 impl Test {
     fn passes(&self, held: &Held) -> Truth {
         let meets = self.values.iter().map(|value| self.meets(held, value));
@@ -254,7 +267,7 @@ impl Test {
             (Held::Flag(held), Value::Flag(wanted)) => (held == wanted).into(),
             (Held::Text(held), Value::Pattern(pattern)) => pattern.found_in(held),
             (Held::Text(held), Value::Text(wanted)) => {
-                self.compares(&held.to_lowercase(), &wanted.to_lowercase())
+                self.compares(&folded(held), &folded(wanted))
             }
             _ => Truth::No,
         }

@@ -119,7 +119,27 @@ impl PartialEq for Pattern {
 
 impl Eq for Pattern {}
 
+/// Returns whether two rules are sure to take in the same people: they read alike but for spaces and
+/// brackets. What is not kept of a rule when it is read, such as whose reports it asks for, counts as
+/// another.
+pub fn means_the_same(one: &str, other: &str) -> bool {
+    match (parse(one), parse(other)) {
+        (Ok(one), Ok(other)) => one.is_whole() && one == other,
+        _ => false,
+    }
+}
+
 impl Rule {
+    /// Returns whether all that the text said is in it.
+    fn is_whole(&self) -> bool {
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts.iter().all(Self::is_whole),
+            Self::Not(part) | Self::Device(part) => part.is_whole(),
+            Self::Is(_, test) => !test.values.iter().any(|it| matches!(it, Value::Instant(_))),
+            Self::Items(..) | Self::DirectReports => false,
+        }
+    }
+
     /// Returns what to be careful about, each once.
     pub fn cautions(&self) -> Vec<&'static str> {
         let mut cautions = Vec::new();

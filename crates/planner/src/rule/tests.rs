@@ -332,3 +332,28 @@ fn what_is_missing_for_an_answer_is_named() {
     assert_eq!(lacks(&person(json!({}))), "memberOf, sipProxyAddress");
     assert_eq!(lacks(&person(json!({"city": "Oslo"}))), "");
 }
+
+#[test]
+fn what_is_not_kept_of_a_rule_is_never_the_same() {
+    let same = super::means_the_same;
+    assert!(same(r#"user.city -eq "Oslo""#, r#"(user.city  eq "Oslo")"#));
+    for (one, other) in [
+        (r#"Direct Reports for "a""#, r#"Direct Reports for "b""#),
+        (
+            r#"user.otherMails -any (_ -endsWith "x")"#,
+            r#"user.otherMails -all (_ -endsWith "x")"#,
+        ),
+        (
+            "user.employeeHireDate -ge system.now -plus p1d",
+            "user.employeeHireDate -ge system.now -minus p9d",
+        ),
+    ] {
+        assert!(!same(one, other), "{one} and {other}");
+    }
+}
+
+#[test]
+fn letters_are_compared_without_case_wherever_they_stand() {
+    let rule = parse(r#"user.city -startsWith "ΟΔΟΣ""#).unwrap();
+    assert_eq!(rule.takes(&person(json!({"city": "οδοσα"}))), Truth::Yes);
+}

@@ -386,3 +386,55 @@ fn another_address_can_lead_into_a_group_and_out_of_another() {
         "{notes:?}"
     );
 }
+
+#[test]
+fn promise_2_a_guest_is_judged_by_the_old_rule_too_while_a_rule_changes() {
+    // Nothing says whether the new rule is written, nor when it is followed.
+    let moved = "
+guests:
+  - {mail: ada@contoso.example}
+  - {mail: bob@contoso.example, department: Ledger}
+  - {mail: eve@litware.example}
+";
+    let policies = format!(
+        "{}\nscope: {{protected: [bob@contoso.example]}}",
+        ruled(r#"user.department -eq "Ledger""#)
+    );
+    let plan = tenant().plan(moved, &policies, NOW, &Request::default());
+    let blocked = plan.findings.iter().any(|it| {
+        it.severity == Severity::Error && it.text.contains("would fall out of dynamic groups audit")
+    });
+    assert!(blocked, "{:#?}", plan.findings);
+    assert!(
+        !plan
+            .steps
+            .iter()
+            .any(|step| step.change.object().guest().is_some())
+    );
+}
+
+#[test]
+fn who_approved_a_change_did_not_approve_other_groups_by_it() {
+    let moved = "
+guests:
+  - {mail: ada@contoso.example, department: Ledger}
+  - {mail: bob@contoso.example}
+  - {mail: eve@litware.example}
+";
+    let approved = tenant().plan(moved, "", NOW, &Request::default()).steps;
+    let mut later = tenant();
+    later.groups.push(dynamic(
+        "l",
+        "ledger",
+        r#"user.department -eq "Ledger""#,
+        &[],
+    ));
+    let request = Request {
+        approved: Some(approved.clone()),
+        ..Request::default()
+    };
+    let plan = later.plan(moved, "", NOW, &request);
+    assert!(plan.steps.is_empty(), "{:?}", plan.steps);
+    assert!(plan.findings.iter().any(|it| it.code == "left-out"));
+    assert_eq!(tenant().plan(moved, "", NOW, &request).steps, approved);
+}

@@ -1,5 +1,5 @@
 //! What a guest is given besides memberships: directory roles and their like. Each sort is one file
-//! here and one line in [`sorts!`]; whoever plans, reads or shows them knows no sort.
+//! here and one line in `sorts!`; whoever plans, reads or shows them knows no sort.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -10,7 +10,7 @@ use crate::address::ObjectId;
 use crate::kinds::guest::user::{DecodeError, ids, text};
 use crate::load::Desired;
 use crate::request::{Read, encode, literal};
-use crate::rule::parse;
+use crate::rule::means_the_same;
 use crate::snapshot::Topic;
 
 /// Everything of a group that we decide by. Exactly these properties are asked for.
@@ -90,7 +90,7 @@ impl SeenGroup {
         let (Some(then), Some(now)) = (&self.rule, &declared.rule) else {
             return false;
         };
-        then != now && parse(then).ok() != parse(now).ok()
+        then != now && !means_the_same(then, now)
     }
 
     /// Returns whether such a rule will be written.
