@@ -62,6 +62,8 @@ pub enum Topic {
     Holds(ObjectId),
     /// Conditional access policies.
     ConditionalAccess,
+    /// The groups in a group that conditional access excludes.
+    Inner(ObjectId),
     /// What Microsoft's own features do to guests.
     Native,
 }
@@ -88,6 +90,7 @@ impl Topic {
             | Self::Governed
             | Self::Holds(_)
             | Self::ConditionalAccess
+            | Self::Inner(_)
             | Self::Native => false,
         }
     }
@@ -124,7 +127,8 @@ pub struct Snapshot {
     /// What guests are members of whose access ends: ids and names, as far as that could be read.
     #[serde(default)]
     pub holds: BTreeMap<ObjectId, BTreeMap<ObjectId, String>>,
-    /// Groups that conditional access excludes, and the names of the policies that do.
+    /// Groups that conditional access excludes, also by way of other groups, and the names of the policies
+    /// that do.
     #[serde(default)]
     pub excluded: BTreeMap<ObjectId, BTreeSet<String>>,
     /// People who are no guests and in a dynamic group whose rule changes, with their whole profile.
@@ -264,6 +268,16 @@ impl Snapshot {
             Some(Topic::ConditionalAccess) => {
                 for item in items {
                     self.excludes(item);
+                }
+            }
+            // Whoever is in a group within a group is excluded, too.
+            Some(Topic::Inner(group)) => {
+                let policies = self.excluded.get(group).cloned().unwrap_or_default();
+                for id in items.iter().filter_map(|item| text(item, "id")) {
+                    self.excluded
+                        .entry(id)
+                        .or_default()
+                        .extend(policies.clone());
                 }
             }
             Some(Topic::Native) => self.native.extend(items.iter().filter_map(Native::decode)),

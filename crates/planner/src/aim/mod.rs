@@ -30,6 +30,7 @@ mod absent;
 mod assignments;
 mod consent;
 mod declared;
+mod effects;
 mod ending;
 mod groups;
 mod guard;

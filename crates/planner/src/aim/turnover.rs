@@ -41,6 +41,10 @@ impl Aim {
             drawn.notes.push(format!("falls out: {names}"));
         }
         drawn.notes.extend(notes_of_a_rule(&rule, &turnover.comes));
+        if seen.is_some_and(|seen| seen.paused) {
+            let text = "its processing is paused: this happens once somebody lets it go on";
+            drawn.notes.push(text.to_owned());
+        }
         drawn.loses = turnover.falls;
     }
 
@@ -66,23 +70,29 @@ impl Aim {
                 turnover.unread.push(id.clone());
                 continue;
             };
-            match rule.takes(&Person::seen(user)) {
+            let person = Person::seen(user).doubted();
+            match rule.takes(&person) {
                 Truth::Yes => {}
                 Truth::No => turnover.people.push(user.label()),
-                Truth::Unknown => turnover.unknown(user.label(), rule, &Person::seen(user)),
+                Truth::Unknown => turnover.unknown(user.label(), rule, &person),
             }
         }
         for user in world.snapshot.users.values().filter(|user| user.is_guest()) {
             let key = self.keys.get(&user.id);
             let name = key.cloned().unwrap_or_else(|| user.label());
-            let mut person = Person::seen(user);
+            let now = Person::seen(user);
             // Both happen in one run: what counts is who the guest is after it.
-            if let Some(after) = edited.get(&name) {
-                person = person.becoming(after, world.stamp());
+            let after = match edited.get(&name) {
+                Some(after) => now.clone().becoming(after, world.stamp()),
+                None => now.clone(),
+            };
+            let is_member = members.contains(&user.id);
+            if is_member && world.kept(user).is_some() {
+                turnover.keep(name, rule, [now.doubted(), after.doubted()]);
+                continue;
             }
-            match (members.contains(&user.id), rule.takes(&person)) {
-                (_, Truth::Unknown) => turnover.unknown(name, rule, &person),
-                (true, Truth::No) if world.kept(user).is_some() => turnover.kept.push(name),
+            match (is_member, rule.takes(&after)) {
+                (_, Truth::Unknown) => turnover.unknown(name, rule, &after),
                 (true, Truth::No) => turnover.falls.push(name),
                 (false, Truth::Yes) => turnover.comes.push(name),
                 (true, Truth::Yes) | (false, Truth::No) => {}
@@ -92,6 +102,43 @@ impl Aim {
             names.sort();
         }
         turnover
+    }
+
+    /// Says whom a new dynamic group takes in.
+    pub(super) fn taken_in(
+        &self,
+        world: World<'_>,
+        group: &Group,
+        edited: &BTreeMap<String, Guest>,
+    ) -> Vec<String> {
+        let Some(rule) = group.rule().and_then(|rule| parse(rule).ok()) else {
+            return Vec::new();
+        };
+        let guests = world.snapshot.users.values().filter(|user| user.is_guest());
+        let (mut taken, mut unknown) = (BTreeSet::new(), BTreeSet::new());
+        for user in guests {
+            let name = self.keys.get(&user.id).cloned();
+            let name = name.unwrap_or_else(|| user.label());
+            let mut person = Person::seen(user);
+            if let Some(after) = edited.get(&name) {
+                person = person.becoming(after, world.stamp());
+            }
+            match rule.takes(&person) {
+                Truth::Yes => drop(taken.insert(name)),
+                Truth::Unknown => drop(unknown.insert(name)),
+                Truth::No => {}
+            }
+        }
+        let (taken, unknown): (Vec<_>, Vec<_>) =
+            (taken.into_iter().collect(), unknown.into_iter().collect());
+        let mut notes = notes_of_a_rule(&rule, &taken);
+        if !unknown.is_empty() {
+            notes.push(format!(
+                "may come in, which cannot be told: {}",
+                some(&unknown)
+            ));
+        }
+        notes
     }
 }
 
@@ -118,7 +165,18 @@ struct Turnover {
 type Refusal = (&'static str, String, Option<&'static str>);
 
 impl Turnover {
-    fn unknown(&mut self, name: String, rule: &Rule, person: &Person) {
+    /// Nothing says which comes first, the change of a guest or that of a rule: neither may drop anybody
+    /// from whom nothing is taken.
+    fn keep(&mut self, name: String, rule: &Rule, states: [Person<'_>; 2]) {
+        let unsure = states.iter().find(|it| rule.takes(it) == Truth::Unknown);
+        if states.iter().any(|it| rule.takes(it) == Truth::No) {
+            self.kept.push(name);
+        } else if let Some(person) = unsure {
+            self.unknown(name, rule, person);
+        }
+    }
+
+    fn unknown(&mut self, name: String, rule: &Rule, person: &Person<'_>) {
         self.untold.push(name);
         let lacks = rule.lacks(person).into_iter();
         self.lacks.extend(lacks.map(|name| format!("user.{name}")));
@@ -190,32 +248,6 @@ impl Turnover {
         let wrong = all.into_iter().filter(|(who, _)| !who.is_empty());
         wrong.map(|(_, refusal)| refusal).collect()
     }
-}
-
-/// Says whom a new dynamic group takes in.
-pub(super) fn taken_in(world: World<'_>, group: &Group) -> Vec<String> {
-    let Some(rule) = group.rule().and_then(|rule| parse(rule).ok()) else {
-        return Vec::new();
-    };
-    let guests = world.snapshot.users.values().filter(|user| user.is_guest());
-    let (mut taken, mut unknown) = (BTreeSet::new(), BTreeSet::new());
-    for user in guests {
-        match rule.takes(&Person::seen(user)) {
-            Truth::Yes => drop(taken.insert(user.label())),
-            Truth::Unknown => drop(unknown.insert(user.label())),
-            Truth::No => {}
-        }
-    }
-    let (taken, unknown): (Vec<_>, Vec<_>) =
-        (taken.into_iter().collect(), unknown.into_iter().collect());
-    let mut notes = notes_of_a_rule(&rule, &taken);
-    if !unknown.is_empty() {
-        notes.push(format!(
-            "may come in, which cannot be told: {}",
-            some(&unknown)
-        ));
-    }
-    notes
 }
 
 /// Says which guests a rule takes in anew, and whether others may be among them.

@@ -1,8 +1,9 @@
 //! Asks a rule about a person.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::property::graph_name;
+use super::property::{ATTRIBUTES, graph_name};
 use super::{Operator, Rule, Test, Value};
 use crate::kinds::guest::Guest;
 use crate::kinds::guest::profile::PROFILE;
@@ -21,7 +22,7 @@ pub enum Truth {
 
 /// What a property holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Held {
+pub enum Held<'a> {
     /// Nobody knows.
     #[default]
     Unknown,
@@ -32,14 +33,20 @@ pub enum Held {
     /// True or false.
     Flag(bool),
     /// A text.
-    Text(String),
+    Text(Cow<'a, str>),
 }
 
-/// What is known of a person. What it does not name is unknown.
+/// What is known of a person. What neither the account nor the list says is unknown.
 #[derive(Clone, Debug, Default)]
-pub struct Person {
-    /// By Graph's names.
-    held: BTreeMap<String, Held>,
+pub struct Person<'a> {
+    /// The account, with its whole profile.
+    user: Option<&'a User>,
+    /// What is known instead, by Graph's names.
+    held: BTreeMap<&'a str, Held<'a>>,
+    /// Of which groups it is known whether this is a direct member, by id.
+    groups: BTreeMap<&'a str, bool>,
+    /// Whether what nothing says about empty properties is unknown.
+    doubted: bool,
 }
 
 impl From<bool> for Truth {
@@ -76,127 +83,158 @@ impl Truth {
     }
 }
 
-impl From<Option<&str>> for Held {
-    fn from(text: Option<&str>) -> Self {
-        text.map_or(Self::Nothing, |text| Self::Text(text.to_owned()))
+impl<'a> From<Option<&'a str>> for Held<'a> {
+    fn from(text: Option<&'a str>) -> Self {
+        text.map_or(Self::Nothing, Self::from)
     }
 }
 
-impl Person {
+impl<'a> From<&'a str> for Held<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Text(Cow::Borrowed(text))
+    }
+}
+
+impl From<Option<bool>> for Held<'_> {
+    fn from(flag: Option<bool>) -> Self {
+        flag.map_or(Self::Unknown, Self::Flag)
+    }
+}
+
+impl<'a> Person<'a> {
     /// Returns a user as the tenant has it. Its profile must have been read.
-    pub fn seen(user: &User) -> Self {
-        let mut person = Self::default();
-        let profile = |name: &str| user.profile.get(name).and_then(Option::as_deref);
-        for property in &PROFILE {
-            person.has(property.name, profile(property.name).into());
+    pub fn seen(user: &'a User) -> Self {
+        Self {
+            user: Some(user),
+            ..Self::default()
         }
-        for number in 1..=15 {
-            let name = format!("extensionAttribute{number}");
-            let held = user.attributes.get(&name).map(String::as_str).into();
-            person.has(&name, held);
-        }
-        person.has("objectId", Held::Text(user.id.clone()));
-        person.has(
-            "userPrincipalName",
-            Held::Text(user.user_principal_name.clone()),
-        );
-        person.has("mail", user.mail.as_deref().into());
-        person.has("userType", user.user_type.as_deref().into());
-        person.has(
-            "dirSyncEnabled",
-            if user.synced {
-                Held::Flag(true)
-            } else {
-                Held::Nothing
-            },
-        );
-        person.enabled(user.account_enabled);
-        person
     }
 
     /// Returns a guest who is to be invited, as far as that is decided.
     pub fn invited() -> Self {
         let mut person = Self::of_type("Guest");
-        for property in &PROFILE {
-            person.has(property.name, Held::Nothing);
+        let empty = PROFILE.iter().map(|property| property.name);
+        let empty = empty.chain(ATTRIBUTES);
+        for name in empty.chain(["dirSyncEnabled", "employeeHireDate"]) {
+            person.held.insert(name, Held::Nothing);
         }
         // Graph makes these up where nothing is said.
-        for name in [
+        let made_up = [
             "displayName",
             "userPrincipalName",
             "mailNickName",
             "mailNickname",
-        ] {
-            person.has(name, Held::Something);
+        ];
+        for name in made_up {
+            person.held.insert(name, Held::Something);
         }
-        for number in 1..=15 {
-            person.has(&format!("extensionAttribute{number}"), Held::Nothing);
-        }
-        person.has("dirSyncEnabled", Held::Nothing);
-        person.has("employeeHireDate", Held::Nothing);
-        person.enabled(Some(true));
+        person.held.insert("accountEnabled", Held::Flag(true));
         person
     }
 
     /// Returns the person as it is once this is so. `attribute` carries the stamp.
-    pub fn becoming(mut self, guest: &Guest, attribute: &str) -> Self {
-        for (name, value) in guest.profile.iter() {
-            self.has(name.as_str(), value.as_deref().into());
-        }
+    pub fn becoming(mut self, guest: &'a Guest, attribute: &'a str) -> Self {
+        let profile = guest.profile.iter();
+        let mut held: Vec<_> = profile
+            .map(|(name, value)| (name.as_str(), value.as_deref().into()))
+            .collect();
         if let Some(mail) = &guest.mail {
-            self.has("mail", Held::Text(mail.clone()));
+            // Graph derives the others from it, so that they change with it.
+            let changed = ["mail", "otherMails", "proxyAddresses"];
+            held.extend(changed.map(|name| (name, mail.as_str().into())));
         }
         if guest.account_enabled.is_some() {
-            self.enabled(guest.account_enabled);
+            held.push(("accountEnabled", guest.account_enabled.into()));
         }
         if let Some(stamp) = &guest.stamp {
-            self.has(attribute, Held::Text(stamp.to_string()));
+            held.push((attribute, Held::Text(stamp.to_string().into())));
         }
         if let Some(old) = &guest.clears {
-            self.has(old, Held::Nothing);
+            held.push((old, Held::Nothing));
         }
+        self.held.extend(held);
         self
     }
 
     /// Returns somebody of whom only the type is known.
-    pub fn of_type(user_type: &str) -> Self {
-        let mut person = Self::default();
-        person.has("objectId", Held::Something);
-        person.has("userType", Held::Text(user_type.to_owned()));
-        person
+    pub fn of_type(user_type: &'a str) -> Self {
+        let known = [
+            ("objectId", Held::Something),
+            ("userType", user_type.into()),
+        ];
+        Self {
+            held: known.into(),
+            ..Self::default()
+        }
     }
 
-    /// Returns the properties that two people hold differently, by Graph's names.
-    pub fn differing<'a>(&'a self, other: &'a Self) -> BTreeSet<&'a str> {
-        let names = self.held.keys().chain(other.held.keys());
+    /// Returns the person of whom nothing undocumented is believed: that `-ne` holds for what is empty.
+    pub fn doubted(self) -> Self {
+        Self {
+            doubted: true,
+            ..self
+        }
+    }
+
+    /// Returns the person as a direct member of a group, or as none.
+    pub fn member(mut self, group: &'a str, is_member: bool) -> Self {
+        self.groups.insert(group, is_member);
+        self
+    }
+
+    /// Returns the properties that two states of a person hold differently, by Graph's names.
+    pub fn differing(&self, other: &Self) -> BTreeSet<&'a str> {
+        let names = self.held.keys().chain(other.held.keys()).copied();
         names
-            .filter(|name| self.held.get(*name) != other.held.get(*name))
-            .map(String::as_str)
+            .filter(|name| self.holds(name) != other.holds(name))
             .collect()
     }
 
-    fn enabled(&mut self, enabled: Option<bool>) {
-        self.has("accountEnabled", enabled.map_or(Held::Unknown, Held::Flag));
+    /// Returns whether this is a direct member of a group.
+    fn is_in(&self, group: &str) -> Truth {
+        let mut known = self.groups.iter();
+        let known = known.find(|(id, _)| id.eq_ignore_ascii_case(group));
+        known.map_or(Truth::Unknown, |(_, is_member)| (*is_member).into())
     }
 
-    fn has(&mut self, name: &str, held: Held) {
-        self.held.insert(name.to_owned(), held);
+    fn holds(&self, name: &str) -> Held<'_> {
+        let name = graph_name(name);
+        match (self.held.get(name), self.user) {
+            (Some(held), _) => held.clone(),
+            (None, Some(user)) => seen(user, name),
+            (None, None) => Held::Unknown,
+        }
     }
+}
 
-    fn holds(&self, name: &str) -> &Held {
-        self.held.get(graph_name(name)).unwrap_or(&Held::Unknown)
+/// Returns what an account holds, by Graph's name.
+fn seen<'a>(user: &'a User, name: &str) -> Held<'a> {
+    match name {
+        "objectId" => user.id.as_str().into(),
+        "userPrincipalName" => user.user_principal_name.as_str().into(),
+        "mail" => user.mail.as_deref().into(),
+        "userType" => user.user_type.as_deref().into(),
+        "accountEnabled" => user.account_enabled.into(),
+        "dirSyncEnabled" if user.synced => Held::Flag(true),
+        "dirSyncEnabled" => Held::Nothing,
+        _ if ATTRIBUTES.contains(&name) => user.attributes.get(name).map(String::as_str).into(),
+        _ if PROFILE.iter().any(|property| property.name == name) => {
+            user.profile.get(name).and_then(Option::as_deref).into()
+        }
+        _ => Held::Unknown,
     }
 }
 
 impl Rule {
     /// Returns whether a person belongs into the group.
-    pub fn takes(&self, person: &Person) -> Truth {
+    pub fn takes(&self, person: &Person<'_>) -> Truth {
         match self {
             Self::And(parts) => Truth::all(parts.iter().map(|part| part.takes(person))),
             Self::Or(parts) => Truth::any(parts.iter().map(|part| part.takes(person))),
             Self::Not(part) => part.takes(person).not(),
-            Self::Is(name, test) => test.passes(person.holds(name)),
+            Self::Is(name, test) => test.passes(&person.holds(name), person.doubted),
             Self::Device(_) => Truth::No,
+            Self::MemberOf(groups) => Truth::any(groups.iter().map(|group| person.is_in(group))),
             // No snapshot holds items of collections, nor managers.
             Self::Items(..) | Self::DirectReports => Truth::Unknown,
         }
@@ -208,6 +246,7 @@ impl Rule {
             Self::And(parts) | Self::Or(parts) => parts.iter().flat_map(Self::asks).collect(),
             Self::Not(part) => part.asks(),
             Self::Is(name, _) | Self::Items(name, _) => BTreeSet::from([graph_name(name)]),
+            Self::MemberOf(_) => BTreeSet::from(["memberOf"]),
             // No property of a user is asked for, or none that we change.
             Self::Device(_) | Self::DirectReports => BTreeSet::new(),
         }
@@ -215,7 +254,7 @@ impl Rule {
 
     /// Returns the properties that a person's answer hangs on and of which nobody knows what they
     /// hold.
-    pub fn lacks(&self, person: &Person) -> Vec<&str> {
+    pub fn lacks(&self, person: &Person<'_>) -> Vec<&str> {
         if self.takes(person) != Truth::Unknown {
             return Vec::new();
         }
@@ -228,6 +267,7 @@ impl Rule {
             }
             Self::Not(part) | Self::Device(part) => part.lacks(person),
             Self::Is(name, _) | Self::Items(name, _) => vec![name],
+            Self::MemberOf(_) => vec!["memberOf"],
             Self::DirectReports => vec!["manager"],
         }
     }
@@ -235,7 +275,10 @@ impl Rule {
 
 /// Returns text as it is compared: letter by letter without case, so that no letter depends on where it
 /// stands.
-fn folded(text: &str) -> String {
+pub(super) fn folded(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_uppercase();
+    }
     let upper = |letter: char| {
         let mut upper = letter.to_uppercase();
         match (upper.next(), upper.next()) {
@@ -247,17 +290,21 @@ fn folded(text: &str) -> String {
 }
 
 impl Test {
-    fn passes(&self, held: &Held) -> Truth {
+    /// Whether the opposite of a comparison holds for what is empty is not documented, and is what
+    /// tenants rely on to leave out whoever is marked. `doubted` says whether to.
+    fn passes(&self, held: &Held<'_>, doubted: bool) -> Truth {
         let meets = self.values.iter().map(|value| self.meets(held, value));
         let found = Truth::any(meets);
+        let is_empty = *held == Held::Nothing && !self.values.contains(&Value::Null);
+        if doubted && self.negated && is_empty {
+            return Truth::Unknown;
+        }
         if self.negated { found.not() } else { found }
     }
 
-    /// What is empty equals null and no text: that `-ne` and the like hold for it is not documented,
-    /// and is what tenants rely on to leave out whoever is marked.
-    fn meets(&self, held: &Held, value: &Value) -> Truth {
+    fn meets(&self, held: &Held<'_>, value: &Value) -> Truth {
         match (held, value) {
-            (Held::Unknown, _) | (_, Value::Instant(_)) => Truth::Unknown,
+            (Held::Unknown, _) | (_, Value::Instant) => Truth::Unknown,
             (Held::Nothing, Value::Null) => Truth::Yes,
             (_, Value::Null) => Truth::No,
             (Held::Something, _) => Truth::Unknown,
@@ -266,9 +313,7 @@ impl Test {
             (Held::Nothing, Value::Pattern(pattern)) => pattern.found_in_nothing(),
             (Held::Flag(held), Value::Flag(wanted)) => (held == wanted).into(),
             (Held::Text(held), Value::Pattern(pattern)) => pattern.found_in(held),
-            (Held::Text(held), Value::Text(wanted)) => {
-                self.compares(&folded(held), &folded(wanted))
-            }
+            (Held::Text(held), Value::Text(wanted)) => self.compares(&folded(held), wanted),
             _ => Truth::No,
         }
     }

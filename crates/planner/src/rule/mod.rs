@@ -4,16 +4,17 @@
 //! Source: "Manage rules for dynamic membership groups", Microsoft Entra ID.
 
 mod ask;
+mod operators;
 mod parse;
+mod pattern;
 mod property;
 #[cfg(test)]
 mod tests;
 mod words;
 
-use regex::{Regex, RegexBuilder};
-
 pub use ask::{Held, Person, Truth};
 pub use parse::{Mistake, parse};
+pub use pattern::Pattern;
 
 /// A rule, or a part of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +29,8 @@ pub enum Rule {
     Is(String, Test),
     /// Items of a collection; in the part, names are fields of an item, `_` is the item itself.
     Items(String, Box<Rule>),
+    /// A direct member of one of these groups, by id, as it is compared.
+    MemberOf(Vec<String>),
     /// Who reports to a manager.
     DirectReports,
     /// About devices: no user is one.
@@ -69,55 +72,30 @@ pub enum Value {
     Null,
     /// True or false.
     Flag(bool),
-    /// A text.
+    /// A text, as it is compared: without case.
     Text(String),
     /// A regular expression.
     Pattern(Pattern),
-    /// An instant.
-    Instant(String),
+    /// An instant, which nothing here is compared with.
+    Instant,
 }
 
-/// A regular expression of .NET, as far as it is understood here.
-#[derive(Clone, Debug)]
-pub struct Pattern {
-    text: String,
-    regex: Option<Regex>,
+impl Test {
+    /// Returns whether it asks for one of some texts.
+    fn is_one_of(&self) -> bool {
+        let is_text = |value: &Value| matches!(value, Value::Text(_));
+        self.operator == Operator::Equals && !self.negated && self.values.iter().all(is_text)
+    }
 }
 
-impl Pattern {
-    /// Rules compare without case.
-    fn new(text: &str) -> Self {
-        let regex = RegexBuilder::new(text)
-            .case_insensitive(true)
-            .size_limit(1 << 20)
-            .build();
-        Self {
-            text: text.to_owned(),
-            regex: regex.ok(),
-        }
-    }
-
-    fn found_in(&self, text: &str) -> Truth {
-        let found = |regex: &Regex| regex.is_match(text).into();
-        self.regex.as_ref().map_or(Truth::Unknown, found)
-    }
-
-    /// Whether an expression that fits an empty text fits none is not documented.
-    fn found_in_nothing(&self) -> Truth {
-        match self.found_in("") {
-            Truth::No => Truth::No,
-            Truth::Yes | Truth::Unknown => Truth::Unknown,
+impl Value {
+    fn text(self) -> Option<String> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
         }
     }
 }
-
-impl PartialEq for Pattern {
-    fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
-    }
-}
-
-impl Eq for Pattern {}
 
 /// Returns whether two rules are sure to take in the same people: they read alike but for spaces and
 /// brackets. What is not kept of a rule when it is read, such as whose reports it asks for, counts as
@@ -135,7 +113,8 @@ impl Rule {
         match self {
             Self::And(parts) | Self::Or(parts) => parts.iter().all(Self::is_whole),
             Self::Not(part) | Self::Device(part) => part.is_whole(),
-            Self::Is(_, test) => !test.values.iter().any(|it| matches!(it, Value::Instant(_))),
+            Self::Is(_, test) => !test.values.contains(&Value::Instant),
+            Self::MemberOf(_) => true,
             Self::Items(..) | Self::DirectReports => false,
         }
     }
@@ -150,37 +129,45 @@ impl Rule {
                 "takes in every guest of the tenant"
             });
         }
-        let mut uses = |name: &str, caution: &'static str| {
-            if self.any(&|part| part.is_of(name)) {
+        let mut warn = |is: &dyn Fn(&Self) -> bool, caution| {
+            if self.any(is) {
                 cautions.push(caution);
             }
         };
-        uses(
-            "-match",
+        warn(
+            &|part| part.compares(Operator::Match),
             "uses -match, which is slow: -eq or -startsWith is better",
         );
-        uses(
-            "-contains",
+        warn(
+            &|part| part.compares(Operator::Contains),
             "uses -contains, which is slow: -eq or -startsWith is better",
         );
-        uses(
-            "memberOf",
+        warn(
+            &|part| part.asks_for_groups(),
             "uses memberOf, which is a preview with limits of its own",
+        );
+        warn(
+            &|part| part.tests(|value| matches!(value, Value::Pattern(it) if !it.is_understood())),
+            "matches an expression that is not understood here: whom it takes in cannot be told",
         );
         cautions
     }
 
-    /// Returns whether a part stands for an operator or a property with such a name.
-    fn is_of(&self, name: &str) -> bool {
-        let operator = |test: &Test| match test.operator {
-            Operator::Match => "-match",
-            Operator::Contains => "-contains",
-            _ => "",
-        };
+    /// Returns whether this is a comparison of a kind.
+    fn compares(&self, operator: Operator) -> bool {
+        matches!(self, Self::Is(_, test) if test.operator == operator)
+    }
+
+    /// Returns whether this is a comparison with such a value.
+    fn tests(&self, is: impl Fn(&Value) -> bool) -> bool {
+        matches!(self, Self::Is(_, test) if test.values.iter().any(is))
+    }
+
+    /// Returns whether this asks for groups.
+    fn asks_for_groups(&self) -> bool {
         match self {
-            Self::Is(property, test) => property == name || operator(test) == name,
-            Self::Items(property, _) => property == name,
-            _ => false,
+            Self::Items(name, _) => name == "memberOf",
+            part => matches!(part, Self::MemberOf(_)),
         }
     }
 
@@ -195,7 +182,7 @@ impl Rule {
             || match self {
                 Self::And(parts) | Self::Or(parts) => parts.iter().any(|part| part.any(is)),
                 Self::Not(part) | Self::Items(_, part) | Self::Device(part) => part.any(is),
-                Self::Is(..) | Self::DirectReports => false,
+                Self::Is(..) | Self::MemberOf(_) | Self::DirectReports => false,
             }
     }
 }

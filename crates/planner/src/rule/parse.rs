@@ -1,6 +1,8 @@
 //! Reads the text of a rule, and says what Entra would refuse about it and where.
 
-use super::property::{self, Holds, PLAN, USER};
+use super::ask::folded;
+use super::operators::{OPERATORS, Written, is_operator, operator};
+use super::property::{self, Holds, PLAN};
 use super::words::{Kind, Word, words};
 use super::{Operator, Pattern, Rule, Test, Value};
 use crate::kinds::group::written::is_guid;
@@ -209,9 +211,8 @@ impl Parser {
         };
         self.only(About::Users)?;
         let Some(holds) = property::of_a_user(name) else {
-            let known = USER.iter().map(|(name, _)| *name);
             let text = format!("rules know no property `user.{name}`");
-            return Err(self.wrong_before(text).hint(suggestion(name, known)));
+            return Err(self.wrong_before(text).hint(property::instead_of(name)));
         };
         match holds {
             Holds::Flag | Holds::Text | Holds::Instant => {
@@ -251,7 +252,8 @@ impl Parser {
 
     /// Reads what is asked of a collection: `-any (_ -startsWith "smtp:")`.
     fn collection(&mut self, name: &str, holds: Holds) -> Result<Rule, Mistake> {
-        if !(self.operator("any") || self.operator("all")) {
+        let is_any = self.operator("any");
+        if !(is_any || self.operator("all")) {
             if holds != Holds::Texts {
                 return Err(self.wrong(format!("expected -any or -all after `user.{name}`")));
             }
@@ -261,7 +263,13 @@ impl Parser {
         self.of = Some(holds);
         let part = self.not();
         self.of = None;
-        Ok(Rule::Items(name.to_owned(), Box::new(part?)))
+        Ok(match part? {
+            Rule::Is(_, test) if holds == Holds::Groups && is_any && test.is_one_of() => {
+                let texts = test.values.into_iter().filter_map(Value::text);
+                Rule::MemberOf(texts.collect())
+            }
+            part => Rule::Items(name.to_owned(), Box::new(part)),
+        })
     }
 
     /// Reads what is asked of one item of a collection.
@@ -289,89 +297,84 @@ impl Parser {
         let Some(word) = self.bare() else {
             return Err(self.wrong("expected an operator, such as -eq"));
         };
-        let name = word.trim_start_matches('-').to_ascii_lowercase();
-        let listed = OPERATORS
-            .iter()
-            .find(|(known, ..)| known.to_ascii_lowercase() == name);
-        let Some((_, operator, negated, list)) = listed else {
-            let hint = match name.as_str() {
+        let Some(written) = operator(&word) else {
+            let name = word.trim_start_matches('-');
+            let hint = match name.to_ascii_lowercase().as_str() {
                 "not" => "write -ne".to_owned(),
-                _ => suggestion(&name, OPERATORS.iter().map(|(name, ..)| *name)),
+                _ => suggestion(name, OPERATORS.iter().map(|known| known.name)),
             };
             let text = format!("`{word}` is no operator");
             return Err(self.wrong_before(text).hint(hint));
         };
-        let fits = match operator {
+        let fits = match written.operator {
             Operator::Equals => true,
             Operator::Order => holds == Holds::Instant,
             _ => matches!(holds, Holds::Text | Holds::Texts),
         };
         if !fits {
-            return Err(self.wrong_before(format!("-{name} does not go with this property")));
+            let text = format!("-{} does not go with this property", written.name);
+            return Err(self.wrong_before(text));
         }
-        let values = if *list {
-            self.list(holds)?
+        let values = if written.list {
+            self.list(written, holds)?
         } else {
-            vec![self.value(*operator, holds)?]
+            vec![self.value(written, holds)?]
         };
         Ok(Test {
-            operator: *operator,
+            operator: written.operator,
             values,
-            negated: *negated,
+            negated: written.negated,
         })
     }
 
-    fn list(&mut self, holds: Holds) -> Result<Vec<Value>, Mistake> {
+    fn list(&mut self, written: Written, holds: Holds) -> Result<Vec<Value>, Mistake> {
         if !self.mark('[') {
             return Err(self.wrong("expected a list, such as [\"Sales\", \"Marketing\"]"));
         }
-        let mut values = Vec::new();
-        loop {
-            values.push(self.value(Operator::StartsWith, holds)?);
-            if !self.mark(',') {
-                break;
-            }
+        let mut values = vec![self.value(written, holds)?];
+        while self.mark(',') {
+            values.push(self.value(written, holds)?);
         }
         self.expect(']')?;
         Ok(values)
     }
 
-    fn value(&mut self, operator: Operator, holds: Holds) -> Result<Value, Mistake> {
+    fn value(&mut self, written: Written, holds: Holds) -> Result<Value, Mistake> {
+        let takes_null = written.operator == Operator::Equals && !written.list;
         let value = match self.peek() {
-            Some(Kind::Text(text)) if operator == Operator::Match => {
-                Value::Pattern(Pattern::new(text))
+            Some(Kind::Bare(word)) if is_null(word) && takes_null => Value::Null,
+            Some(Kind::Bare(word)) if is_null(word) => {
+                return Err(self.wrong("null goes with -eq and -ne only"));
             }
-            Some(Kind::Text(text)) => Value::Text(text.clone()),
-            Some(Kind::Bare(word)) => bare_value(word),
             Some(Kind::Mark('[')) => {
                 return Err(self.wrong("only -in and -notIn take a list"));
             }
+            Some(Kind::Bare(word) | Kind::Text(word)) if holds == Holds::Instant => {
+                if !is_instant(word) {
+                    let hint = "write system.now, or an instant such as 2026-01-31T00:00:00Z";
+                    return Err(self.wrong("this is no instant").hint(hint));
+                }
+                self.next += 1;
+                self.shift()?;
+                return Ok(Value::Instant);
+            }
+            Some(Kind::Bare(word)) if holds == Holds::Flag => {
+                let flag = word.to_ascii_lowercase().parse().map(Value::Flag);
+                flag.map_err(|_| self.wrong(NO_FLAG))?
+            }
+            Some(_) if holds == Holds::Flag => return Err(self.wrong(NO_FLAG)),
+            Some(Kind::Text(text)) if written.operator == Operator::Match => {
+                Value::Pattern(Pattern::new(text))
+            }
+            Some(Kind::Text(text)) => Value::Text(folded(text)),
+            Some(Kind::Bare(_)) => {
+                let hint = "write \"…\" around it";
+                return Err(self.wrong("a text stands in quotes").hint(hint));
+            }
             _ => return Err(self.wrong("expected a value")),
         };
-        let fits = match (&value, holds) {
-            (Value::Null, _) => operator == Operator::Equals,
-            (Value::Flag(_), _) => holds == Holds::Flag,
-            (Value::Text(_) | Value::Pattern(_), _) => holds != Holds::Flag,
-            (Value::Instant(_), _) => holds == Holds::Instant,
-        };
-        if !fits {
-            return Err(self.misfit(&value, holds));
-        }
         self.next += 1;
-        if matches!(value, Value::Instant(_)) {
-            self.shift()?;
-        }
         Ok(value)
-    }
-
-    fn misfit(&self, value: &Value, holds: Holds) -> Mistake {
-        match (value, holds) {
-            (Value::Null, _) => self.wrong("null goes with -eq and -ne only"),
-            (_, Holds::Flag) => self.wrong("this property is true or false, without quotes"),
-            _ => self
-                .wrong("a text stands in quotes")
-                .hint("write \"…\" around it"),
-        }
     }
 
     /// Reads what may follow an instant: `-plus p1d`.
@@ -379,46 +382,28 @@ impl Parser {
         if !(self.operator("plus") || self.operator("minus")) {
             return Ok(());
         }
-        let span = self.bare().unwrap_or_default().to_ascii_lowercase();
-        if span.len() > 2 && span.starts_with('p') {
+        let span = self.bare().unwrap_or_default();
+        if span.starts_with(['p', 'P']) && span.parse::<jiff::Span>().is_ok() {
             return Ok(());
         }
         Err(self.wrong_before("expected a span of time, such as p1d"))
     }
 }
 
-fn is_operator(word: &str, name: &str) -> bool {
-    let word = word.strip_prefix('-').unwrap_or(word);
-    word.eq_ignore_ascii_case(name)
+/// `$null` is what older pages write.
+fn is_null(word: &str) -> bool {
+    ["null", "$null"]
+        .iter()
+        .any(|null| word.eq_ignore_ascii_case(null))
 }
 
-/// Reads a value that stands in no quotes. `$null` is what older pages write.
-fn bare_value(word: &str) -> Value {
-    match word.to_ascii_lowercase().as_str() {
-        "null" | "$null" => Value::Null,
-        "true" => Value::Flag(true),
-        "false" => Value::Flag(false),
-        _ => Value::Instant(word.to_owned()),
-    }
+fn is_instant(word: &str) -> bool {
+    word.eq_ignore_ascii_case("system.now")
+        || word.parse::<jiff::Timestamp>().is_ok()
+        || word.parse::<jiff::civil::DateTime>().is_ok()
 }
 
-/// Every operator: its name, what it does, whether it means the opposite, and whether it takes a list.
-const OPERATORS: [(&str, Operator, bool, bool); 14] = [
-    ("eq", Operator::Equals, false, false),
-    ("ne", Operator::Equals, true, false),
-    ("in", Operator::Equals, false, true),
-    ("notIn", Operator::Equals, true, true),
-    ("startsWith", Operator::StartsWith, false, false),
-    ("notStartsWith", Operator::StartsWith, true, false),
-    ("endsWith", Operator::EndsWith, false, false),
-    ("notEndsWith", Operator::EndsWith, true, false),
-    ("contains", Operator::Contains, false, false),
-    ("notContains", Operator::Contains, true, false),
-    ("match", Operator::Match, false, false),
-    ("notMatch", Operator::Match, true, false),
-    ("ge", Operator::Order, false, false),
-    ("le", Operator::Order, true, false),
-];
+const NO_FLAG: &str = "this property is true or false, without quotes";
 
 fn one_or(mut parts: Vec<Rule>, several: fn(Vec<Rule>) -> Rule) -> Rule {
     match parts.pop() {

@@ -61,6 +61,7 @@ impl Snapshot {
         // A name allows a group only if no other that is excluded has it.
         let excluded: Vec<_> = self.excluded.keys().map(String::as_str).collect();
         reads.extend(group::by_id(&excluded));
+        reads.extend(excluded.into_iter().map(group::inner));
         reads.extend(self.followers(desired, policy.tenant.owner(), &done));
         reads.retain(|read| !done(read));
         reads.sort();

@@ -6,6 +6,7 @@
 )]
 
 mod assignments;
+mod excluded;
 mod explain;
 mod markdown;
 mod report;

@@ -317,6 +317,15 @@ pub(crate) fn members(id: &str) -> Read {
     .about(Topic::Members(id.to_owned()))
 }
 
+/// Returns the read of the groups in a group.
+pub(crate) fn inner(id: &str) -> Read {
+    let path = format!("/groups/{id}/members/microsoft.graph.group?$select=id&$top=999");
+    Read {
+        may_be_missing: true,
+        ..Read::list(path, "GroupMember.Read.All").about(Topic::Inner(id.to_owned()))
+    }
+}
+
 /// Returns the reads of groups by their ids.
 pub(crate) fn by_id(ids: &[&str]) -> Vec<Read> {
     let some = |ids: &[&str]| {
