@@ -115,6 +115,7 @@ impl Engine {
     /// Brings what depends on others up to date, and saves.
     pub(crate) fn changed(&mut self) {
         self.tenant.refresh_dynamic_groups();
+        self.tenant.refresh_group_licenses();
         if let Err(error) = self.save() {
             panic!("the sandbox state could not be saved: {}", error.message);
         }
@@ -302,6 +303,7 @@ impl Engine {
         let reply = done?;
         if request.method != "GET" {
             self.tenant.refresh_dynamic_groups();
+            self.tenant.refresh_group_licenses();
             self.unsaved = true;
         }
         Ok(reply)

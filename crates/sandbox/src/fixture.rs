@@ -227,6 +227,7 @@ pub(crate) fn complete(tenant: &mut Tenant, now: Timestamp) -> Result<(), String
         check_links(tenant, object)?;
     }
     tenant.refresh_dynamic_groups();
+    tenant.refresh_group_licenses();
     Ok(())
 }
 

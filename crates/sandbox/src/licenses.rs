@@ -1,22 +1,23 @@
-//! Licences of people: given and taken in one call, counted against what the tenant bought.
+//! Licences of people and of groups: given and taken in one call, counted against what the tenant bought.
 //! Source: "user: assignLicense", Graph v1.0.
+
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
 use crate::call::Call;
 use crate::directory::set;
 use crate::error::{GraphError, Outcome};
+use crate::http::Reply;
 use crate::list::{self, Item};
-use crate::tenant::{Object, text};
+use crate::tenant::{Object, Tenant, ids, text};
 use crate::time;
 
-pub(crate) fn assign(call: &mut Call<'_>) -> Outcome {
+/// What to give, and the ids of what to take.
+type Asked = (Vec<Value>, Vec<Value>);
+
+fn asked(call: &Call<'_>) -> Outcome<Asked> {
     let body = call.body()?;
-    let id = text(call.user(call.param(0))?, "id").to_owned();
-    let (add, remove) = (
-        array(&body, "addLicenses")?,
-        array(&body, "removeLicenses")?,
-    );
     if let Some(stranger) = body
         .keys()
         .find(|key| !["addLicenses", "removeLicenses"].contains(&key.as_str()))
@@ -25,6 +26,15 @@ pub(crate) fn assign(call: &mut Call<'_>) -> Outcome {
             "The parameter '{stranger}' does not exist in the operation."
         )));
     }
+    Ok((
+        array(&body, "addLicenses")?,
+        array(&body, "removeLicenses")?,
+    ))
+}
+
+pub(crate) fn assign(call: &mut Call<'_>) -> Outcome {
+    let (add, remove) = asked(call)?;
+    let id = text(call.user(call.param(0))?, "id").to_owned();
     for sku in &remove {
         take(call, &id, sku.as_str().unwrap_or_default())?;
     }
@@ -33,6 +43,93 @@ pub(crate) fn assign(call: &mut Call<'_>) -> Outcome {
     }
     let item = Item::new("user", call.user(&id)?);
     list::one(call, set("user", "users"), &item)
+}
+
+/// Gives a group licences and takes them. Its direct members get them later, and here at once.
+/// Source: "group: assignLicense", Graph v1.0.
+pub(crate) fn assign_to_group(call: &mut Call<'_>) -> Outcome {
+    let (add, remove) = asked(call)?;
+    let group = call.group(call.param(0))?;
+    let id = text(group, "id").to_owned();
+    let mut held = licenses(group);
+    for sku in &remove {
+        let before = held.len();
+        held.retain(|license| license["skuId"] != *sku);
+        if held.len() == before {
+            return Err(GraphError::bad(
+                "Group does not have a corresponding license.",
+            ));
+        }
+    }
+    for license in add {
+        let sku = license["skuId"].as_str().unwrap_or_default();
+        let mut skus = call.tenant.subscribed_skus.values();
+        if !skus.any(|known| text(known, "skuId") == sku) {
+            return Err(GraphError::bad(format!(
+                "License {sku} does not correspond to a valid company License."
+            )));
+        }
+        held.retain(|known| known["skuId"] != license["skuId"]);
+        held.push(license);
+    }
+    if let Some(group) = call.tenant.groups.get_mut(&id) {
+        group.insert("assignedLicenses".into(), json!(held));
+    }
+    let item = Item::new("group", call.group(&id)?);
+    let reply = list::one(call, set("group", "groups"), &item)?;
+    Ok(Reply {
+        status: 202,
+        ..reply
+    })
+}
+
+fn licenses(group: &Object) -> Vec<Value> {
+    let licenses = group.get("assignedLicenses").and_then(Value::as_array);
+    licenses.cloned().unwrap_or_default()
+}
+
+impl Tenant {
+    /// Brings the licences that come with groups in line with their members.
+    pub(crate) fn refresh_group_licenses(&mut self) {
+        let licensed = self
+            .groups
+            .values()
+            .filter(|group| group.contains_key("assignedLicenses"));
+        let mut inherited: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+        let mut is_any = false;
+        for group in licensed {
+            is_any = true;
+            let (id, licenses) = (text(group, "id"), licenses(group));
+            for member in ids(group, "members") {
+                let states = licenses.iter().map(|license| json!({
+                    "skuId": license["skuId"], "assignedByGroup": id, "state": "Active", "error": "None",
+                    "disabledPlans": license["disabledPlans"],
+                }));
+                inherited
+                    .entry(member.to_owned())
+                    .or_default()
+                    .extend(states);
+            }
+        }
+        if !is_any {
+            return;
+        }
+        let users: Vec<_> = self
+            .users
+            .iter()
+            .map(|(id, user)| (id.clone(), states(user)))
+            .collect();
+        for (id, before) in users {
+            let direct = before
+                .iter()
+                .filter(|state| state["assignedByGroup"].is_null());
+            let mut now: Vec<_> = direct.cloned().collect();
+            now.extend(inherited.remove(&id).unwrap_or_default());
+            if now != before {
+                self.users.change(&id, |user| set_states(user, now));
+            }
+        }
+    }
 }
 
 fn array(body: &Object, name: &str) -> Outcome<Vec<Value>> {

@@ -172,6 +172,23 @@ pub(crate) const WRITE_LICENSES: &[&str] = &[
     "User.ReadWrite.All",
     "Directory.ReadWrite.All",
 ];
+pub(crate) const WRITE_GROUP_LICENSES: &[&str] = &[
+    "LicenseAssignment.ReadWrite.All",
+    "Group.ReadWrite.All",
+    "Directory.ReadWrite.All",
+];
+pub(crate) const READ_GROUP_SETTINGS: &[&str] = &[
+    "GroupSettings.Read.All",
+    "GroupSettings.ReadWrite.All",
+    "Group.Read.All",
+    "Group.ReadWrite.All",
+    "Directory.Read.All",
+    "Directory.ReadWrite.All",
+];
+pub(crate) const WRITE_GROUP_SETTINGS: &[&str] =
+    &["GroupSettings.ReadWrite.All", "Directory.ReadWrite.All"];
+pub(crate) const READ_DIRECTORY: &[&str] = &["Directory.Read.All", "Directory.ReadWrite.All"];
+pub(crate) const WRITE_DIRECTORY: &[&str] = &["Directory.ReadWrite.All"];
 pub(crate) const READ_LIFECYCLE_POLICIES: &[&str] = &[
     "LifecyclePolicies-Guests.Read.All",
     "LifecyclePolicies-Guests.ReadWrite.All",

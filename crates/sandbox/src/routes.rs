@@ -5,8 +5,8 @@ use crate::error::{GraphError, Outcome};
 use crate::http::percent_decode;
 use crate::permissions::*;
 use crate::{
-    apps, audits, deleted, directory, groups, invitations, licenses, mail, members, roles,
-    sponsors, units, users,
+    apps, audits, deleted, directory, expiration, groups, invitations, licenses, mail, members,
+    roles, settings, sponsors, units, users,
 };
 
 /// One row of the table.
@@ -86,6 +86,20 @@ const ROUTES: &[Route] = routes! {
     GET "/groups/{id}/owners/microsoft.graph.user" READ_OWNERS => members::owner_users;
     POST "/groups/{id}/owners/$ref" WRITE_OWNERS => members::add_owner;
     DELETE "/groups/{id}/owners/{id}/$ref" WRITE_OWNERS => members::remove_owner;
+    POST "/groups/{id}/assignLicense" WRITE_GROUP_LICENSES => licenses::assign_to_group;
+    GET "/groups/{id}/groupLifecyclePolicies" READ_DIRECTORY => expiration::of_group;
+    GET "/groups/{id}/settings" READ_GROUP_SETTINGS => settings::of_group;
+    POST "/groups/{id}/settings" WRITE_GROUP_SETTINGS => settings::create_of_group;
+    PATCH "/groups/{id}/settings/{id}" WRITE_GROUP_SETTINGS => settings::update_of_group;
+    GET "/groupSettingTemplates" READ_GROUP_SETTINGS => settings::templates;
+    GET "/groupSettings" READ_GROUP_SETTINGS => settings::list;
+    POST "/groupSettings" WRITE_GROUP_SETTINGS => settings::create;
+    PATCH "/groupSettings/{id}" WRITE_GROUP_SETTINGS => settings::update;
+    GET "/groupLifecyclePolicies" READ_DIRECTORY => expiration::list;
+    POST "/groupLifecyclePolicies" WRITE_DIRECTORY => expiration::create;
+    PATCH "/groupLifecyclePolicies/{id}" WRITE_DIRECTORY => expiration::update;
+    POST "/groupLifecyclePolicies/{id}/addGroup" WRITE_DIRECTORY => expiration::add_group;
+    POST "/groupLifecyclePolicies/{id}/removeGroup" WRITE_DIRECTORY => expiration::remove_group;
     GET "/directory/administrativeUnits" READ_UNITS => units::list;
     GET "/directory/administrativeUnits/{id}/members" READ_UNITS => units::members;
     POST "/directory/administrativeUnits/{id}/members/$ref" WRITE_UNITS => units::add_member;

@@ -42,6 +42,12 @@ pub(crate) struct Tenant {
     pub(crate) app_role_assignments: Table,
     #[serde(with = "listed")]
     pub(crate) subscribed_skus: Table,
+    /// At most one; the groups of one for selected groups are in `groups`.
+    #[serde(with = "listed")]
+    pub(crate) group_lifecycle_policies: Table,
+    /// Of the tenant, and of the group that `of` names.
+    #[serde(with = "listed")]
+    pub(crate) group_settings: Table,
     /// People as entitlement management knows them.
     #[serde(with = "listed")]
     pub(crate) subjects: Table,
