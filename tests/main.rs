@@ -18,6 +18,7 @@ mod expiry;
 mod faults;
 mod first_use;
 mod fuzz;
+mod governing;
 mod guest_files;
 mod harness;
 mod importing;

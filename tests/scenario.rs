@@ -30,6 +30,9 @@ groups:
   - {name: projects, description: Made by this run, owners: [grace@fabrikam.example]}
   - {name: readers}
   - {name: writers, adopt: true, description: As the files say, guests: exact}
+  - {name: team, type: microsoft365, owners: [grace@fabrikam.example], expiration: true, allowToAddGuests: false, licenses: [POWER_BI_STANDARD]}
+groupExpiration: {lifetime: 180d, groups: selected}
+groupSettings: {allowGuestsToBeGroupOwner: false, guestUsageGuidelinesUrl: https://fabrikam.example/guests}
 lifecycle: {pending: {remind: 14d}}
 requirements: {privileged: [User Administrator], licenses: [POWER_BI_STANDARD], administrativeUnits: [Partners], appRoles: [{app: Ledger, role: Reader}, {app: Ledger, role: Writer}]}
 ";
@@ -242,10 +245,35 @@ pub(crate) fn essence(sandbox: &Sandbox, now: Timestamp) -> BTreeMap<String, Val
         let key = format!("unit {}", unit["displayName"]);
         essence.insert(key, json!({ "members": names(&unit["members"]) }));
     }
+    let called = |id: &Value| {
+        let group = groups.iter().find(|group| group["id"] == *id);
+        group.map_or(Value::Null, |group| group["displayName"].clone())
+    };
+    for policy in list("groupLifecyclePolicies") {
+        let covered: Vec<_> = policy["groups"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(called)
+            .collect();
+        let facts = json!({ "days": policy["groupLifetimeInDays"], "of": policy["managedGroupTypes"], "groups": covered });
+        let twin = essence.insert("expiration".to_owned(), facts);
+        assert!(twin.is_none(), "two policies");
+    }
+    for setting in list("groupSettings") {
+        let key = format!(
+            "setting {} of {}",
+            setting["displayName"],
+            called(&setting["of"])
+        );
+        let twin = essence.insert(key.clone(), json!({ "values": setting["values"] }));
+        assert!(twin.is_none(), "two settings: {key}");
+    }
     for group in &groups {
         let facts = json!({
             "description": group["description"], "uniqueName": group["uniqueName"],
             "members": names(&group["members"]), "owners": names(&group["owners"]),
+            "licenses": group["assignedLicenses"],
         });
         let key = format!("group {}", group["displayName"].as_str().unwrap());
         let twin = essence.insert(key.clone(), facts);

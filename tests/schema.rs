@@ -193,7 +193,10 @@ fn a_plan_with_every_kind_of_step_is_right_refused_or_not() {
     );
     assert_eq!(
         of(|it| &it["address"]["kind"]),
-        all("administrativeUnit appRole directoryRole group guest license membership sponsor")
+        all(
+            "administrativeUnit appRole directoryRole group groupExpiration groupSettings guest license \
+             membership sponsor"
+        )
     );
     assert_eq!(
         of(|it| &it["change"]["action"]),

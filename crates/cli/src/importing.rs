@@ -9,7 +9,7 @@ use guestlist_planner::address::ObjectId;
 use guestlist_planner::explain::memberships;
 use guestlist_planner::import::inviters::{invitations, invited, lacks_sponsor, proposed, who};
 use guestlist_planner::import::{
-    self, By, Held, Imported, Known, Options, candidates, import, sponsors,
+    self, By, Held, Imported, Known, Options, candidates, import, policies, sponsors,
 };
 use guestlist_planner::kinds::guest::user::User;
 use guestlist_planner::request::Read;
@@ -48,6 +48,9 @@ pub(crate) struct ImportArgs {
     /// Propose who invited them as sponsors of guests who have none, by the tenant's audit log.
     #[arg(long)]
     inviters: bool,
+    /// Also write the policies of the tenant that no file declares: they are managed from then on.
+    #[arg(long)]
+    policies: bool,
     /// Say what would be written, and write nothing.
     #[arg(long)]
     dry_run: bool,
@@ -102,6 +105,12 @@ pub(crate) async fn run(
     let mut imported = import(&config, &snapshot, &sources, &guests, known, options, now);
     imported.notes.splice(0..0, notes);
     imported.notes.extend(note);
+    if args.policies {
+        look_up(client, &mut snapshot, policies::reads(&config)).await?;
+        let (file, notes) = policies::file(&config, &snapshot, &sources);
+        imported.files.extend(file);
+        imported.notes.extend(notes);
+    }
     if !args.dry_run {
         write_all(&common.dir, &imported.files)?;
     }

@@ -3,6 +3,7 @@
 
 use crate::kinds::assignment::{Held, Sort, directory_role};
 use crate::kinds::group::seen::role_assignable;
+use crate::kinds::tenant_policy::Section;
 use crate::load::Config;
 use crate::policy::{Left, Orphaned, Reach};
 use crate::request::Read;
@@ -193,8 +194,20 @@ pub fn features(config: &Config) -> Vec<Feature> {
         let is_used = uses.contains(sort);
         features.push(write(rules.of_guests(), rules.writing(), NEITHER, is_used));
     }
+    for section in Section::ALL {
+        let (terms, used) = (
+            section.terms(),
+            config.desired.policies.contains_key(section),
+        );
+        let probe = terms.reads().into_iter().next();
+        features.push(read(terms.noun(), terms.reading(), UNREAD, used, probe));
+        features.push(write(terms.noun(), terms.writing(), UNREAD, used));
+    }
     features
 }
+
+/// What is lost without the permissions for a policy of the tenant.
+const UNREAD: &str = "it stays as it is";
 
 /// What is lost without the permissions for something that guests hold.
 const NEITHER: &str = "none of them is given or taken";

@@ -5,6 +5,7 @@ mod entry;
 mod groups;
 pub mod inviters;
 mod notes;
+pub mod policies;
 pub mod sponsors;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::kinds::assignment::Sort;
+use crate::kinds::tenant_policy::{Policies, Section};
 use crate::kinds::{group, guest};
 use crate::policy::{Policy, Tenant};
 use crate::yaml::node::{Place, Value};
@@ -26,7 +27,6 @@ pub const GUESTS: &str = "guests/";
 
 /// Sections that the contract knows and this version does not act on yet.
 const LATER: &[&str] = &[
-    "groupExpiration",
     "conditionalAccess",
     "accessReviews",
     "catalogs",
@@ -56,6 +56,8 @@ pub struct Desired {
     pub guests: BTreeMap<String, guest::written::Declared>,
     /// Groups by name.
     pub groups: Groups,
+    /// Policies of the tenant.
+    pub policies: Policies,
 }
 
 impl Desired {
@@ -71,6 +73,14 @@ impl Desired {
         // Few names, written many times: not sorted before each stands once.
         let names: HashSet<_> = sponsors.chain(owners).flatten().chain(senders).collect();
         names.into_iter().map(|name| name.to_lowercase()).collect()
+    }
+
+    /// Returns the sections whose policies matter: those of the files, and the one that groups expire by.
+    pub fn sections(&self) -> BTreeSet<Section> {
+        let expires = |group: &group::written::Declared| group.options.expiration.is_some();
+        let expiration = self.groups.values().any(expires);
+        let expiration = expiration.then_some(Section::GroupExpiration);
+        self.policies.keys().copied().chain(expiration).collect()
     }
 
     /// Returns the sorts of things that some entry lists.
@@ -218,9 +228,14 @@ pub fn load(sources: &[Source], now: Timestamp) -> Result<Config, Vec<Mistake>> 
     let mut check = Checker::new(sources, now);
     let sections = sections::policies(&mut check);
     let policy = policy(&sections, &mut check);
-    let groups = groups(&sections, &mut check);
+    let groups = groups(&sections, &policy, &mut check);
     let guests = entries::read(&policy, &groups, &mut check);
-    let desired = Desired { guests, groups };
+    let policies = tenant_policies(&sections, &mut check);
+    let desired = Desired {
+        guests,
+        groups,
+        policies,
+    };
     if !policy.tenant.is_sandbox()
         && policy.tenant.owner.is_none()
         && sections.contains_key("tenant")
@@ -237,6 +252,17 @@ pub fn load(sources: &[Source], now: Timestamp) -> Result<Config, Vec<Mistake>> 
     check.mistakes.sort();
     check.mistakes.dedup();
     Err(check.mistakes)
+}
+
+/// Reads the policies of the tenant, section by section.
+fn tenant_policies(sections: &BTreeMap<String, Node>, check: &mut Checker<'_>) -> Policies {
+    let mut policies = Policies::new();
+    for section in Section::ALL {
+        if let Some(node) = sections.get(section.key()) {
+            policies.insert(*section, section.read(node, check));
+        }
+    }
+    policies
 }
 
 /// Returns which tenant files are for, without reading the guests; none if there is a mistake.
@@ -289,12 +315,17 @@ fn places(sections: &BTreeMap<String, Node>, check: &Checker<'_>) -> BTreeMap<St
     first.into_iter().chain(keys).collect()
 }
 
-fn groups(sections: &BTreeMap<String, Node>, check: &mut Checker<'_>) -> Groups {
+fn groups(sections: &BTreeMap<String, Node>, policy: &Policy, check: &mut Checker<'_>) -> Groups {
     let mut groups: Groups = BTreeMap::new();
     for node in sections.get("groups").map_or(&[][..], Node::items) {
         let Some(group) = group::written::Declared::read(node, check) else {
             continue;
         };
+        for license in group.options.licenses.iter().flatten() {
+            if let Some(text) = Sort::License.rules().refusal(license, policy) {
+                check.at(node, "licenses", text);
+            }
+        }
         match groups.entry(group.name.to_lowercase()) {
             Entry::Vacant(entry) => drop(entry.insert(group)),
             Entry::Occupied(entry) => {

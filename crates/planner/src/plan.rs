@@ -24,7 +24,7 @@ use crate::snapshot::Snapshot;
 use crate::time::{Days, days_after};
 
 /// The version of the saved format. A reader refuses a newer major one; a minor one only adds.
-pub const FORMAT: &str = "1.5";
+pub const FORMAT: &str = "1.6";
 
 /// Why a step is there. A reason explains and never decides.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -104,6 +104,14 @@ impl Step {
     pub fn is(&self, other: &Self) -> bool {
         let same = self.address == other.address && self.change == other.change;
         same && self.id == other.id && self.loses == other.loses && self.notes == other.notes
+    }
+
+    /// Returns what happens to those who lose something by the step, before the group's name.
+    pub fn loss(&self) -> &'static str {
+        match self.changes_rule() {
+            Some(_) => "falls out of dynamic group",
+            None => "loses a license of group",
+        }
     }
 
     /// Returns the group of the tenant whose rule the step changes, if it does.

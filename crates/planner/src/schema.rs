@@ -9,6 +9,7 @@ use crate::kinds::assignment::Sort;
 use crate::kinds::group::written::Written as Group;
 use crate::kinds::guest::profile::PROFILE;
 use crate::kinds::guest::written::Written as Guest;
+use crate::kinds::tenant_policy::Section;
 use crate::mail::Mails;
 use crate::plan::{FORMAT, Plan};
 use crate::policy::{Lifecycle, Limits, Requirements, Scope, Tenant};
@@ -51,6 +52,17 @@ pub fn guests() -> Value {
 /// Returns the schema of files below `policies/`.
 pub fn policies() -> Value {
     let mut schema = schema::<Policies>();
+    for section in Section::ALL {
+        let mut of = section.terms().schema();
+        let defs = of.as_object_mut().and_then(|of| {
+            of.remove("$schema");
+            of.remove("$defs")
+        });
+        if let (Some(Value::Object(defs)), Some(all)) = (defs, schema["$defs"].as_object_mut()) {
+            all.extend(defs);
+        }
+        schema["properties"][section.key()] = of;
+    }
     // The one key besides profile properties that `null` clears.
     schema["$defs"]["Group"]["properties"]["description"]["type"] = json!(["string", "null"]);
     schema
@@ -113,6 +125,11 @@ fn shown(name: &str) -> (String, Value) {
     let description = format!("Graph's `{name}`; `null` is empty. Not there: not managed.");
     let schema = json!({ "description": description, "type": ["string", "null"] });
     (name.to_owned(), schema)
+}
+
+/// Returns the schema of one section.
+pub(crate) fn of<T: JsonSchema>() -> Value {
+    schema::<T>()
 }
 
 fn schema<T: JsonSchema>() -> Value {

@@ -13,8 +13,10 @@ use thiserror::Error;
 
 use crate::address::ObjectId;
 use crate::kinds::assignment::{Held, Sort};
+use crate::kinds::group::options::{Asked, template_id};
 use crate::kinds::group::seen::{self as group, SeenGroups};
 use crate::kinds::guest::user::{DecodeError, User, text};
+use crate::kinds::tenant_policy::{Section, Seen as SeenPolicies};
 use crate::request::{Answer, Read};
 
 pub use native::{Native, native};
@@ -48,6 +50,10 @@ pub enum Topic {
     Members(ObjectId),
     /// Owners of a group.
     Owners(ObjectId),
+    /// What else a group has.
+    Options(ObjectId, Asked),
+    /// What settings of a group are made from.
+    SettingTemplates,
     /// Groups that roles can be given to.
     RoleGroups,
     /// Groups that follow a rule.
@@ -66,6 +72,10 @@ pub enum Topic {
     Inner(ObjectId),
     /// What Microsoft's own features do to guests.
     Native,
+    /// The policies of a section.
+    TenantPolicies(Section),
+    /// What the tenant has bought.
+    Plans,
 }
 
 impl Topic {
@@ -87,11 +97,15 @@ impl Topic {
             | Self::Followers
             | Self::Members(_)
             | Self::Owners(_)
+            | Self::Options(..)
+            | Self::SettingTemplates
             | Self::Governed
             | Self::Holds(_)
             | Self::ConditionalAccess
             | Self::Inner(_)
-            | Self::Native => false,
+            | Self::Native
+            | Self::TenantPolicies(_)
+            | Self::Plans => false,
         }
     }
 }
@@ -137,6 +151,15 @@ pub struct Snapshot {
     /// What of Microsoft's own acts on guests, too.
     #[serde(default)]
     pub native: BTreeSet<Native>,
+    /// Policies of the tenant, of the sections that files have.
+    #[serde(default)]
+    pub policies: BTreeMap<Section, SeenPolicies>,
+    /// The id of what the setting of a group is made from, if that was needed.
+    #[serde(default)]
+    pub setting_template: Option<ObjectId>,
+    /// The service plans that the tenant has bought, by name, if that was needed and could be read.
+    #[serde(default)]
+    pub plans: Option<BTreeSet<String>>,
     /// Reads that are answered, by path.
     done: BTreeSet<String>,
     /// Optional reads that were not to be had, by path.
@@ -167,6 +190,9 @@ impl Snapshot {
             excluded: BTreeMap::new(),
             followers: BTreeMap::new(),
             native: BTreeSet::new(),
+            policies: BTreeMap::new(),
+            setting_template: None,
+            plans: None,
             done: BTreeSet::new(),
             denied: BTreeSet::new(),
         }
@@ -178,7 +204,10 @@ impl Snapshot {
             Answer::Items(items) => items,
             Answer::Missing => {
                 // No list is not an empty list.
-                if matches!(read.about, Some(Topic::Governed | Topic::Native)) {
+                if matches!(
+                    read.about,
+                    Some(Topic::Governed | Topic::Native | Topic::Options(..))
+                ) {
                     self.denied.insert(read.path.clone());
                 }
                 Vec::new()
@@ -249,6 +278,14 @@ impl Snapshot {
             Some(Topic::Owners(group)) => {
                 SeenGroups::absorb_edges(&mut self.groups.owners, group, items)?
             }
+            // What was denied or is not there is not known.
+            Some(Topic::Options(..)) if self.denied.contains(&read.path) => {}
+            Some(Topic::Options(group, asked)) => {
+                self.groups.absorb_options(group, *asked, items)?
+            }
+            Some(Topic::SettingTemplates) => {
+                self.setting_template = items.iter().find_map(template_id);
+            }
             Some(Topic::Assigned(sort)) => {
                 let held = self.held.entry(*sort).or_default();
                 sort.take_in(read, items, held)?;
@@ -279,6 +316,21 @@ impl Snapshot {
                         .or_default()
                         .extend(policies.clone());
                 }
+            }
+            Some(Topic::TenantPolicies(section)) => {
+                let seen = self.policies.entry(*section).or_default();
+                section.terms().take_in(read, items, seen)?;
+            }
+            // Denied, it is not known what there is.
+            Some(Topic::Plans) if self.denied.contains(&read.path) => {}
+            Some(Topic::Plans) => {
+                let plans = items
+                    .iter()
+                    .filter(|sku| sku["capabilityStatus"] != "Suspended");
+                let plans =
+                    plans.flat_map(|sku| sku["servicePlans"].as_array().into_iter().flatten());
+                let plans = plans.filter_map(|plan| text(plan, "servicePlanName"));
+                self.plans.get_or_insert_default().extend(plans);
             }
             Some(Topic::Native) => self.native.extend(items.iter().filter_map(Native::decode)),
             None => {}
@@ -323,6 +375,15 @@ impl Snapshot {
     /// Returns whether a read was answered.
     pub(crate) fn knows(&self, read: &Read) -> bool {
         self.done.contains(&read.path) && !self.denied.contains(&read.path)
+    }
+
+    /// Returns the policies of a section, as far as they were read.
+    pub fn policies(&self, section: Section) -> &SeenPolicies {
+        static NOTHING: SeenPolicies = SeenPolicies {
+            named: BTreeMap::new(),
+            base: BTreeMap::new(),
+        };
+        self.policies.get(&section).unwrap_or(&NOTHING)
     }
 
     /// Returns what there is of a sort, and who holds it, as far as that was read.

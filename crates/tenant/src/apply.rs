@@ -80,7 +80,8 @@ pub async fn apply(
     };
     // What is to be given to a guest waits for this guest, and not for all of them.
     for stages in [
-        &[Stage::Hold][..],
+        &[Stage::Govern][..],
+        &[Stage::Hold],
         &[Stage::Block],
         &[Stage::Strip],
         &[Stage::Delete],

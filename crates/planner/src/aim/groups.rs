@@ -6,9 +6,10 @@ use super::{Aim, World};
 use crate::address::Address;
 use crate::kinds::Object;
 use crate::kinds::group::seen::{Found, SeenGroup};
-use crate::kinds::group::written::{Declared, Undeclared};
+use crate::kinds::group::written::{Declared, Options, Undeclared};
 use crate::kinds::group::{Group, Mark, Type, mark};
 use crate::kinds::guest::user::User;
+use crate::kinds::tenant_policy::Premium;
 use crate::plan::Because;
 
 impl Aim {
@@ -65,12 +66,20 @@ impl Aim {
         }
         let mark = Some(Mark::UniqueName(mark(world.owner(), &declared.name)));
         let group_type = declared.type_to_create();
+        let has = self.has_wanted(world, declared, None);
+        if declared.rule.is_some()
+            && let Some(text) = world.lacks(Premium::P1)
+        {
+            self.block("unlicensed", &Address::group(&declared.name), text)
+                .at(&declared.origin);
+        }
         let group = Group {
             name: declared.name.clone(),
             group_type,
             properties,
             owners: self.owners(world, declared),
             mark,
+            has,
         };
         if group_type == Type::Microsoft365 && group.owners.as_ref().is_none_or(BTreeSet::is_empty)
         {
@@ -104,6 +113,7 @@ impl Aim {
             let wants_more = declared.description.is_some()
                 || declared.owners.is_some()
                 || declared.guests == Undeclared::Exact
+                || declared.options != Options::default()
                 || seen.changes_rule(declared);
             if wants_more {
                 let text = "exists already and was not made by us: it is used for memberships and otherwise left alone";
@@ -123,10 +133,10 @@ impl Aim {
                 .map(|id| self.principal_name(world, id))
                 .collect()
         });
-        self.see(
-            Object::Group(seen.object(&declared.name, owners).into()),
-            Some(&seen.id),
-        );
+        let mut there = seen.object(&declared.name, owners);
+        there.has = self.has_already(world, declared, seen);
+        self.see(Object::Group(there.into()), Some(&seen.id));
+        let has = self.has_wanted(world, declared, Some(seen));
         let mut properties = managed_properties(declared);
         if declared.rule.is_some() && !seen.changes_rule(declared) {
             properties.insert("membershipRule".to_owned(), seen.rule.clone());
@@ -137,6 +147,7 @@ impl Aim {
             properties,
             owners: wanted,
             mark: None,
+            has,
         };
         self.want(
             Object::Group(object.into()),

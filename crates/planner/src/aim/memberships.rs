@@ -345,6 +345,15 @@ impl Aim {
             .at(&granted.origin);
             return;
         }
+        if let Some(why) = world.closed(group, seen).filter(|_| !is_member) {
+            self.block(
+                "closed-group",
+                &address,
+                format!("group {} takes no guests: {why}", group.name),
+            )
+            .at(&granted.origin);
+            return;
+        }
         let because = Because::written(&granted.origin);
         self.want(Object::Membership(edge), because, None);
     }

@@ -37,8 +37,10 @@ mod guard;
 mod known;
 mod memberships;
 mod next;
+mod options;
 mod rules;
 mod sponsors;
+mod tenant_policies;
 mod turnover;
 mod undeclared;
 mod welcome;
@@ -161,6 +163,7 @@ pub(crate) fn aim(
         ..Aim::default()
     };
     aim.tenant(world);
+    aim.tenant_policies(world);
     aim.groups(world);
     aim.declared(world);
     aim.undeclared(world);
@@ -169,6 +172,7 @@ pub(crate) fn aim(
     aim.kept_memberships(world);
     aim.assignments(world);
     aim.follow_rules(world);
+    aim.licenses_taken(world);
     aim.unread();
     aim
 }

@@ -43,8 +43,8 @@ impl Kind for Membership {
         }
     }
 
-    fn permissions(_: &Change<&Self>) -> &'static [&'static str] {
-        &["GroupMember.ReadWrite.All"]
+    fn permissions(_: &Change<&Self>) -> Vec<&'static str> {
+        vec!["GroupMember.ReadWrite.All"]
     }
 
     fn writes(change: &Change<&Self>, cx: &Cx<'_>) -> Vec<Request> {

@@ -16,6 +16,7 @@ pub mod group;
 pub mod guest;
 pub mod membership;
 pub mod sponsor;
+pub mod tenant_policy;
 
 /// What a kind of object must say of itself.
 pub trait Kind: Clone + Eq + std::fmt::Debug + Serialize + DeserializeOwned {
@@ -38,7 +39,7 @@ pub trait Kind: Clone + Eq + std::fmt::Debug + Serialize + DeserializeOwned {
     fn stage(change: &Change<&Self>) -> Stage;
 
     /// Returns the least application permissions that a change needs.
-    fn permissions(change: &Change<&Self>) -> &'static [&'static str];
+    fn permissions(change: &Change<&Self>) -> Vec<&'static str>;
 
     /// Returns the requests that bring a change about, in order. Called again after each reply,
     /// because a reply may make an id known that a later request needs.
@@ -130,6 +131,8 @@ pub enum Action {
 )]
 #[serde(rename_all = "camelCase")]
 pub enum Stage {
+    /// Change policies of the tenant that groups live by.
+    Govern,
     /// Make and mend what holds access.
     Hold,
     /// Stop sign-in.
@@ -260,11 +263,11 @@ macro_rules! kinds {
             }
 
             /// Returns the least application permissions that the change needs.
-            pub fn permissions(&self) -> &'static [&'static str] {
+            pub fn permissions(&self) -> Vec<&'static str> {
                 $(if let Some(change) = self.as_ref().map(|o| match o { Object::$variant(o) => Some::<&$type>(o), _ => None }) {
                     return <$type>::permissions(&change);
                 })*
-                &[]
+                Vec::new()
             }
 
             /// Returns the requests that bring the change about, in order.
@@ -279,6 +282,7 @@ macro_rules! kinds {
 }
 
 kinds! {
+    TenantPolicy(Box<tenant_policy::TenantPolicy>) = tenant_policy::TenantPolicy;
     Group(Box<group::Group>) = group::Group;
     Guest(Box<guest::Guest>) = guest::Guest;
     Sponsor(sponsor::Sponsor) = sponsor::Sponsor;

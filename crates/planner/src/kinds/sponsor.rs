@@ -53,8 +53,8 @@ impl Kind for Sponsor {
         }
     }
 
-    fn permissions(_: &Change<&Self>) -> &'static [&'static str] {
-        &["User.ReadWrite.All"]
+    fn permissions(_: &Change<&Self>) -> Vec<&'static str> {
+        vec!["User.ReadWrite.All"]
     }
 
     fn writes(change: &Change<&Self>, cx: &Cx<'_>) -> Vec<Request> {

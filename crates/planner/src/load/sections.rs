@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, btree_map::Entry};
 
 use super::{Checker, GUESTS, LATER, LISTS, RULES};
+use crate::kinds::tenant_policy::Section;
 use crate::yaml;
 use crate::yaml::node::{Key, Node, Place, Value, parse};
 
@@ -56,8 +57,11 @@ fn section(key: &Key, node: Node, in_guests: bool, all: &mut Sections, check: &m
     if LATER.contains(&name) {
         return check.place(key.place, format!("section `{name}` is not supported yet"));
     }
-    if !LISTS.contains(&name) && !RULES.contains(&name) {
-        let hint = yaml::suggestion(name, LISTS.iter().chain(RULES).copied());
+    let is_policy = Section::of(name).is_some();
+    if !LISTS.contains(&name) && !RULES.contains(&name) && !is_policy {
+        let policies = Section::ALL.iter().map(|section| section.key());
+        let known = LISTS.iter().chain(RULES).copied().chain(policies);
+        let hint = yaml::suggestion(name, known);
         return check.place(key.place, format!("unknown section `{name}`\nhint: {hint}"));
     }
     if in_guests != (name == "guests") {

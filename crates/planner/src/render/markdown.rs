@@ -321,7 +321,7 @@ impl<'a> Page<'a> {
     fn deed(&self, step: &Step) -> (String, Option<String>) {
         if !step.loses.is_empty() {
             let group = self.cells.code(&step.address.key);
-            return ("falls out of dynamic group".to_owned(), Some(group));
+            return (step.loss().to_owned(), Some(group));
         }
         let refs = step.change.object().refs();
         let verb = match step.change {
@@ -386,7 +386,12 @@ impl<'a> Page<'a> {
         if group.steps.is_empty() {
             return;
         }
-        self.line(&format!("\n#### Groups ({})\n", group.steps.len()));
+        let is_group = |step: &&Step| matches!(step.change.object(), Object::Group(_));
+        let heading = match group.steps.iter().all(is_group) {
+            true => "Groups",
+            false => "Groups and policies",
+        };
+        self.line(&format!("\n#### {heading} ({})\n", group.steps.len()));
         if self.cut >= Cut::Changes {
             self.line("What changes does not fit here.");
             return;

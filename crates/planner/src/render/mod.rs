@@ -111,7 +111,9 @@ pub(crate) fn reason(because: &Because) -> String {
 }
 
 /// Properties that a step does not show: they say what its title says, or nothing to people.
-const HIDDEN: [&str; 7] = [
+const HIDDEN: [&str; 9] = [
+    "section",
+    "policy",
     "guest",
     "group",
     "sponsor",
@@ -124,7 +126,10 @@ const HIDDEN: [&str; 7] = [
 /// Returns the properties that a step changes, and from what to what.
 fn fields(step: &Step) -> Vec<(String, String)> {
     // An edge has no properties.
-    if !matches!(step.change.object(), Object::Guest(_) | Object::Group(_)) {
+    if matches!(
+        step.change.object(),
+        Object::Sponsor(_) | Object::Membership(_) | Object::Assignment(_)
+    ) {
         return Vec::new();
     }
     let creates = matches!(step.change, Change::Create { .. });

@@ -8,6 +8,7 @@ use super::{Snapshot, Topic, native};
 use crate::address::ObjectId;
 use crate::kinds::assignment::{Sort, directory_role};
 use crate::kinds::group::seen::{self as group, Found};
+use crate::kinds::group::written::Declared;
 use crate::kinds::guest::user::{self, User};
 use crate::load::Desired;
 use crate::matching::Matching;
@@ -40,6 +41,16 @@ impl Snapshot {
         reads.extend(role_reads());
         let sorts = Sort::ALL.iter();
         reads.extend(sorts.flat_map(|sort| sort.rules().reads(policy, self.held(*sort))));
+        let sections = desired.sections();
+        reads.extend(sections.iter().flat_map(|section| section.terms().reads()));
+        let options = desired.groups.values().map(|group| &group.options);
+        if options.clone().any(|it| it.allow_to_add_guests.is_some()) {
+            reads.push(setting_templates());
+        }
+        let is_new = |group: &Declared| group.rule.is_some() && group.id.is_none();
+        if !sections.is_empty() || desired.groups.values().any(is_new) {
+            reads.push(plans());
+        }
         reads.extend(principals(desired));
         reads.extend(self.groups.reads(desired, policy.tenant.owner(), &done));
         let role_groups = self
@@ -122,6 +133,20 @@ impl Snapshot {
         let others: Vec<_> = others.into_iter().map(String::as_str).collect();
         user::followers(&others)
     }
+}
+
+/// Returns the read of what settings of a group are made from.
+fn setting_templates() -> Read {
+    let path = "/groupSettingTemplates?$select=id,displayName";
+    let read = Read::list(path, "GroupSettings.Read.All").optional();
+    read.about(Topic::SettingTemplates)
+}
+
+/// Returns the read of what the tenant has bought.
+fn plans() -> Read {
+    let path = "/subscribedSkus?$select=capabilityStatus,servicePlans";
+    let read = Read::list(path, "LicenseAssignment.Read.All").optional();
+    read.about(Topic::Plans)
 }
 
 /// Returns the read of the tenant itself.

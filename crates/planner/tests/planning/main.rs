@@ -8,6 +8,7 @@
 mod assignments;
 mod excluded;
 mod explain;
+mod governing;
 mod markdown;
 mod report;
 mod rules;

@@ -247,7 +247,9 @@ fn whoever_falls_out_is_among_those_who_lose_access() {
         .split("<section")
         .find(|part| part.contains("id=\"removals\""));
     assert!(
-        removals.unwrap().contains("- dynamic group audit"),
+        removals
+            .unwrap()
+            .contains("- falls out of dynamic group audit"),
         "{page}"
     );
 }

@@ -1,7 +1,11 @@
 //! A tenant as a few lines of JSON, and plans against it. It answers the planner's reads the way
 //! Graph documents them; what it is not asked for, it does not tell.
 
+use std::collections::BTreeMap;
+
 use guestlist_planner::kinds::assignment::Sort;
+use guestlist_planner::kinds::group::options::Asked;
+use guestlist_planner::kinds::tenant_policy::Section;
 use guestlist_planner::load::{Config, load};
 use guestlist_planner::plan::{Header, Plan, Request, plan};
 use guestlist_planner::render::text;
@@ -21,6 +25,10 @@ pub(crate) struct Tenant {
     pub(crate) roles_denied: bool,
     /// Conditional access policies.
     pub(crate) policies: Vec<Value>,
+    /// Policies of the tenant that files manage.
+    pub(crate) tenant_policies: BTreeMap<Section, Vec<Value>>,
+    /// Whether it has bought nothing.
+    pub(crate) is_free: bool,
 }
 
 /// An accepted guest, with what a test says otherwise.
@@ -82,6 +90,34 @@ impl Tenant {
                     named(user, "mail") || named(user, "userPrincipalName") || named(user, "id")
                 });
                 Answer::Items(found.cloned().collect())
+            }
+            Topic::TenantPolicies(_) if read.path.contains("/groupSettingTemplates") => {
+                Answer::Items(templates())
+            }
+            Topic::TenantPolicies(section) => Answer::Items(
+                self.tenant_policies
+                    .get(section)
+                    .cloned()
+                    .unwrap_or_default(),
+            ),
+            Topic::SettingTemplates => Answer::Items(templates()),
+            Topic::Plans if self.is_free => Answer::Items(Vec::new()),
+            Topic::Plans => Answer::Items(vec![
+                json!({ "capabilityStatus": "Enabled", "servicePlans": [{ "servicePlanName": "AAD_PREMIUM" }] }),
+            ]),
+            Topic::Options(id, asked) => {
+                let group = self
+                    .groups
+                    .iter()
+                    .find(|group| group["id"] == id.as_str())
+                    .unwrap();
+                let list =
+                    |name: &str| Answer::Items(group[name].as_array().cloned().unwrap_or_default());
+                match asked {
+                    Asked::Policies => list("expires"),
+                    Asked::Settings => list("settings"),
+                    Asked::Licenses => Answer::Items(vec![group.clone()]),
+                }
             }
             Topic::Governed | Topic::Native => Answer::Missing,
             Topic::Holds(id) => {
@@ -189,6 +225,20 @@ impl Tenant {
         );
         text.split_once("\n\n").unwrap().1.to_owned()
     }
+}
+
+/// What settings of groups are made from, cut short.
+fn templates() -> Vec<Value> {
+    let value = |name: &str, value: &str| json!({ "name": name, "defaultValue": value, "type": "System.Boolean" });
+    let unified = [
+        value("AllowToAddGuests", "True"),
+        value("EnableGroupCreation", "true"),
+        value("GuestUsageGuidelinesUrl", ""),
+    ];
+    vec![
+        json!({ "id": "t1", "displayName": "Group.Unified", "values": unified }),
+        json!({ "id": "t2", "displayName": "Group.Unified.Guest", "values": [value("AllowToAddGuests", "True")] }),
+    ]
 }
 
 /// Roles that every tenant has.

@@ -328,13 +328,20 @@ impl Run<'_> {
 
     /// Returns which ids the lists show by now.
     async fn listed(&self, open: &BTreeMap<Address, String>) -> Result<BTreeSet<String>, Error> {
-        let (guests, groups): (Vec<_>, Vec<_>) = open
-            .iter()
-            .partition(|(address, _)| address.kind == "guest");
-        let guests: Vec<_> = guests.into_iter().map(|(_, id)| id.as_str()).collect();
-        let groups: Vec<_> = groups.into_iter().map(|(_, id)| id.as_str()).collect();
-        let guests = guests.chunks(IDS).map(user::listed);
-        let reads = guests.chain(groups.chunks(IDS).map(seen::listed)).collect();
+        let (mut guests, mut groups) = (BTreeSet::new(), BTreeSet::new());
+        let mut reads = Vec::new();
+        for step in self.steps {
+            let object = step.change.object();
+            match (open.get(&step.address), object) {
+                (Some(id), Object::Guest(_)) => drop(guests.insert(id.as_str())),
+                (Some(id), Object::Group(_)) => drop(groups.insert(id.as_str())),
+                (Some(_), _) => reads.extend(object.lookups()),
+                (None, _) => {}
+            }
+        }
+        let [guests, groups] = [guests, groups].map(|ids| ids.into_iter().collect::<Vec<_>>());
+        reads.extend(guests.chunks(IDS).map(user::listed));
+        reads.extend(groups.chunks(IDS).map(seen::listed));
         let mut found = BTreeSet::new();
         for (_, answer) in self.client.read(reads).await? {
             if let Answer::Items(items) = answer {

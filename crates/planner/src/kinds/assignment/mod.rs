@@ -258,8 +258,8 @@ impl Kind for Assignment {
         }
     }
 
-    fn permissions(change: &Change<&Self>) -> &'static [&'static str] {
-        change.object().sort.rules().writing()
+    fn permissions(change: &Change<&Self>) -> Vec<&'static str> {
+        change.object().sort.rules().writing().to_vec()
     }
 
     fn writes(change: &Change<&Self>, cx: &Cx<'_>) -> Vec<Request> {

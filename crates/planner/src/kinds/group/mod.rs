@@ -11,8 +11,11 @@ use super::{Change, Cx, Kind, Stage};
 use crate::address::{Address, ObjectId};
 use crate::request::{Read, Request};
 
+pub mod options;
 pub mod seen;
 pub mod written;
+
+pub use options::Has;
 
 /// The most owners that travel in a creation. Source: "Create group", Graph v1.0.
 const BOUND_OWNERS: usize = 20;
@@ -38,6 +41,9 @@ pub struct Group {
     /// Its type; fixed once it exists.
     #[serde(rename = "type")]
     pub group_type: Type,
+    /// What it has besides its members.
+    #[serde(flatten)]
+    pub has: Has,
     /// Properties by Graph's names (`displayName`, `description`, `membershipRule`); `None` is empty.
     #[serde(flatten)]
     #[schemars(skip)]
@@ -76,6 +82,14 @@ impl Group {
     /// Returns the rule that its members follow, if there is one.
     pub fn rule(&self) -> Option<&str> {
         self.properties.get("membershipRule")?.as_deref()
+    }
+
+    /// Returns the group without what it has besides its members.
+    fn without_has(&self) -> Self {
+        Self {
+            has: Has::default(),
+            ..self.clone()
+        }
     }
 
     fn description(&self) -> Option<String> {
@@ -173,6 +187,7 @@ impl Group {
         if !body.is_empty() {
             requests.push(Request::patch(path.clone(), Value::Object(body)));
         }
+        requests.extend(self.has.writes(&before.has, &self.name, id, cx));
         let (Some(now), Some(then)) = (&self.owners, &before.owners) else {
             return requests;
         };
@@ -217,11 +232,9 @@ impl Kind for Group {
     }
 
     fn refs(&self) -> Vec<Address> {
-        self.owners
-            .iter()
-            .flatten()
-            .map(|owner| Address::principal(owner))
-            .collect()
+        let owners = self.owners.iter().flatten();
+        let owners = owners.map(|owner| Address::principal(owner));
+        owners.chain(self.has.refs()).collect()
     }
 
     fn guest(&self) -> Option<&str> {
@@ -236,6 +249,7 @@ impl Kind for Group {
             group_type: observed.group_type,
             properties,
             owners: self.owners.clone().or_else(|| observed.owners.clone()),
+            has: self.has.over(&observed.has),
             mark: observed.mark.clone(),
         }
     }
@@ -244,11 +258,21 @@ impl Kind for Group {
         Stage::Hold
     }
 
-    fn permissions(change: &Change<&Self>) -> &'static [&'static str] {
-        match change {
-            Change::Create { .. } => &["Group.Create"],
-            _ => &["Group.ReadWrite.All"],
-        }
+    fn permissions(change: &Change<&Self>) -> Vec<&'static str> {
+        let (before, after, base) = match change {
+            Change::Create { after } => (None, after, Some("Group.Create")),
+            Change::Update { before, after } => {
+                let itself = before.without_has() != after.without_has();
+                (
+                    Some(*before),
+                    after,
+                    itself.then_some("Group.ReadWrite.All"),
+                )
+            }
+            Change::Delete { before } | Change::Act { before, .. } => (Some(*before), before, None),
+        };
+        let has = after.has.permissions(before.map(|before| &before.has));
+        base.into_iter().chain(has).collect()
     }
 
     fn writes(change: &Change<&Self>, cx: &Cx<'_>) -> Vec<Request> {
@@ -260,16 +284,19 @@ impl Kind for Group {
                     .flatten()
                     .skip(BOUND_OWNERS)
                     .filter_map(|owner| reference(owner, cx));
-                let path = cx
-                    .ids
-                    .get(&after.address())
-                    .map(|id| format!("/groups/{id}"));
+                let id = cx.ids.get(&after.address());
+                let path = id.map(|id| format!("/groups/{id}"));
+                let has = id.map(|id| after.has.writes(&Has::default(), &after.name, id, cx));
                 let links = path.iter().flat_map(|path| {
                     unbound
                         .clone()
                         .map(move |reference| Request::link(path, "owners", reference))
                 });
-                std::iter::once(after.create(cx)).chain(links).collect()
+                let has = has.into_iter().flatten();
+                std::iter::once(after.create(cx))
+                    .chain(links)
+                    .chain(has)
+                    .collect()
             }
             Change::Update { before, after } => after.update(before, cx),
             // A group holds other people's access too: we never delete one.

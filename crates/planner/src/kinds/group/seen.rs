@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Group, Mark, Type, mark, written::Declared};
+use super::options::{self, Asked, SeenOptions};
+use super::{Group, Has, Mark, Type, mark, written::Declared};
 use crate::address::ObjectId;
 use crate::kinds::guest::user::{DecodeError, ids, text};
 use crate::load::Desired;
@@ -95,7 +96,12 @@ impl SeenGroup {
 
     /// Returns whether such a rule will be written.
     pub(crate) fn takes_rule(&self, declared: &Declared, owner: &str) -> bool {
-        self.changes_rule(declared) && (declared.adopt || self.is_ours(owner, &declared.name))
+        self.changes_rule(declared) && self.is_managed(declared, owner)
+    }
+
+    /// Returns whether the group itself is managed, and not only who is in it.
+    pub(crate) fn is_managed(&self, declared: &Declared, owner: &str) -> bool {
+        declared.adopt || self.is_ours(owner, &declared.name)
     }
 
     /// Returns whether this repository created the group.
@@ -124,6 +130,7 @@ impl SeenGroup {
             group_type,
             properties,
             owners,
+            has: Has::default(),
             mark,
         }
     }
@@ -163,6 +170,9 @@ pub struct SeenGroups {
     pub members: BTreeMap<ObjectId, BTreeSet<ObjectId>>,
     /// Owners, of the groups where they were read.
     pub owners: BTreeMap<ObjectId, BTreeSet<ObjectId>>,
+    /// What else groups have, where that was read.
+    #[serde(default)]
+    pub options: BTreeMap<ObjectId, SeenOptions>,
 }
 
 /// What the files' name of a group leads to.
@@ -275,6 +285,13 @@ impl SeenGroups {
                     if group.owners.is_some() {
                         reads.push(owners(&seen.id));
                     }
+                    if seen.is_managed(group, owner) {
+                        reads.extend(options::reads(&seen.id, &group.options));
+                        // Whose licences go with those of the group?
+                        if group.options.licenses.is_some() {
+                            reads.push(members(&seen.id));
+                        }
+                    }
                 }
                 _ => {}
             }
@@ -371,6 +388,17 @@ pub(crate) fn role_assignable() -> Read {
 }
 
 impl SeenGroups {
+    /// Takes in what a group has besides its members.
+    pub fn absorb_options(
+        &mut self,
+        group: &str,
+        asked: Asked,
+        items: &[Value],
+    ) -> Result<(), DecodeError> {
+        let options = self.options.entry(group.to_owned()).or_default();
+        options.take_in(asked, items)
+    }
+
     /// Takes in groups from a reply.
     pub fn absorb(&mut self, items: &[Value]) -> Result<(), DecodeError> {
         for item in items {

@@ -16,9 +16,6 @@ const MAX_RULE: usize = 3072;
 /// What the schema says of a mail nickname: what [`is_nickname`] says.
 const NICKNAME: &str = r#"^[!#-&*+0-9=?A-Z^-~\-]{1,64}$"#;
 
-/// Keys that the contract knows and this version does not act on yet.
-const LATER: &[&str] = &["expiration"];
-
 /// One group, as declared.
 #[derive(Clone, Debug)]
 pub struct Declared {
@@ -40,8 +37,21 @@ pub struct Declared {
     pub adopt: bool,
     /// The rule that makes it dynamic.
     pub rule: Option<String>,
+    /// What else it should have.
+    pub options: Options,
     /// Where the entry stands.
     pub origin: Origin,
+}
+
+/// What a group has besides its members, as far as it is managed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Whether the policy for selected groups covers it.
+    pub expiration: Option<bool>,
+    /// Whether guests can be added to it.
+    pub allow_to_add_guests: Option<bool>,
+    /// The licences that its members get, by `skuPartNumber`.
+    pub licenses: Option<BTreeSet<String>>,
 }
 
 /// `guests:` what happens to guests in the group whom no file puts there.
@@ -85,14 +95,19 @@ pub(crate) struct Written {
     /// The rule that makes it dynamic.
     #[schemars(length(min = 1, max = MAX_RULE))]
     membership_rule: Option<String>,
+    /// Whether it is among the selected groups that expire (`groupExpiration`). Microsoft 365 only.
+    expiration: Option<bool>,
+    /// Whether guests can be added to it. Microsoft 365 only.
+    allow_to_add_guests: Option<bool>,
+    /// The licences that its members get; an empty list for none of those that are managed.
+    licenses: Option<Vec<String>>,
 }
 
 impl Declared {
     /// Reads one entry of `groups:` and reports every mistake in it.
     pub fn read(node: &Node, check: &mut Checker<'_>) -> Option<Self> {
-        check.later(node, LATER);
         check.nothing_held(node, |key| key == "description");
-        let written: Written = check.decode(node, LATER)?;
+        let written: Written = check.decode(node, &[])?;
         written.checked(node, check);
         Some(Self {
             name: written.name,
@@ -104,6 +119,11 @@ impl Declared {
             guests: written.guests.unwrap_or_default(),
             adopt: written.adopt.unwrap_or_default(),
             rule: written.membership_rule,
+            options: Options {
+                expiration: written.expiration,
+                allow_to_add_guests: written.allow_to_add_guests,
+                licenses: written.licenses.map(|all| all.into_iter().collect()),
+            },
             origin: check.origin(node.place),
         })
     }
@@ -157,6 +177,19 @@ impl Written {
             .filter(|(_, owner)| !owner.contains('@'))
         {
             check.path(node, &["owners".into(), index.into()], format!("`{owner}` cannot own a group\nhint: an owner is a user: write an address or user principal name"));
+        }
+        let unified_only = [
+            ("expiration", self.expiration.is_some()),
+            ("allowToAddGuests", self.allow_to_add_guests.is_some()),
+        ];
+        for (key, is_set) in unified_only {
+            if is_set && self.group_type == Some(Type::Security) {
+                check.at(
+                    node,
+                    key,
+                    format!("`{key}` goes with Microsoft 365 groups only"),
+                );
+            }
         }
         let Some(rule) = &self.membership_rule else {
             return;

@@ -257,41 +257,41 @@ impl Kind for Guest {
         }
     }
 
-    fn permissions(change: &Change<&Self>) -> &'static [&'static str] {
+    fn permissions(change: &Change<&Self>) -> Vec<&'static str> {
         match change {
             Change::Act {
                 action: Action::Repoint,
                 after,
                 ..
-            } if after.mail().is_some() => &[
+            } if after.mail().is_some() => vec![
                 "User.Invite.All",
                 "User.ReadWrite.All",
                 "User.RevokeSessions.All",
                 "Mail.Send",
             ],
             Change::Create { after } | Change::Act { after, .. } if after.mail().is_some() => {
-                &["User.Invite.All", "User.ReadWrite.All", "Mail.Send"]
+                vec!["User.Invite.All", "User.ReadWrite.All", "Mail.Send"]
             }
-            Change::Create { .. } => &["User.Invite.All", "User.ReadWrite.All"],
-            Change::Update { .. } => &["User.ReadWrite.All"],
-            Change::Delete { .. } => &["User.DeleteRestore.All"],
+            Change::Create { .. } => vec!["User.Invite.All", "User.ReadWrite.All"],
+            Change::Update { .. } => vec!["User.ReadWrite.All"],
+            Change::Delete { .. } => vec!["User.DeleteRestore.All"],
             Change::Act {
                 action: Action::RevokeSessions,
                 ..
-            } => &["User.RevokeSessions.All"],
+            } => vec!["User.RevokeSessions.All"],
             Change::Act {
                 action: Action::Restore,
                 ..
-            } => &["User.DeleteRestore.All", "User.ReadWrite.All"],
+            } => vec!["User.DeleteRestore.All", "User.ReadWrite.All"],
             Change::Act {
                 action: Action::Repoint,
                 ..
-            } => &[
+            } => vec![
                 "User.Invite.All",
                 "User.ReadWrite.All",
                 "User.RevokeSessions.All",
             ],
-            Change::Act { .. } => &["User.Invite.All", "User.ReadWrite.All"],
+            Change::Act { .. } => vec!["User.Invite.All", "User.ReadWrite.All"],
         }
     }
 

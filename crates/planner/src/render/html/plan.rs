@@ -14,7 +14,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ("summary", "Summary"),
     ("removals", "Whose access ends"),
     ("guests", "Everybody else"),
-    ("groups", "Groups"),
+    ("groups", "Groups and policies"),
     ("findings", "Findings"),
 ];
 
@@ -62,13 +62,18 @@ pub fn plan(plan: &Plan) -> String {
             others,
             "Nobody else changes.",
         );
-        section(page, "groups", "Groups", "What holds access.");
+        section(
+            page,
+            "groups",
+            "Groups and policies",
+            "What holds access, and what Microsoft makes of it.",
+        );
         steps(
             page,
             "groups-table",
-            "Groups",
+            "Groups and policies",
             groups.into_iter().collect(),
-            "No group changes.",
+            "No group and no policy changes.",
         );
         findings(page, &plan.findings);
     })
@@ -138,13 +143,13 @@ fn is_about(step: &Step, key: &str) -> bool {
 /// Returns what a step does, to a reader who knows on whom.
 fn what(step: &Step, key: &str) -> String {
     if !is_about(step, key) {
-        return format!("- dynamic group {}", step.address.key);
+        return format!("- {} {}", step.loss(), step.address.key);
     }
     let what = match step.change.object() {
         Object::Membership(edge) => format!("membership {}", edge.group),
         Object::Assignment(it) => it.sort.called(&it.to),
         Object::Sponsor(edge) => format!("sponsor {}", edge.sponsor),
-        Object::Guest(_) | Object::Group(_) => verb(&step.change).to_owned(),
+        _ => verb(&step.change).to_owned(),
     };
     format!("{} {what}", sign(step))
 }

@@ -1,0 +1,327 @@
+//! Policies of the tenant, and what groups have besides their members: what a plan does about them,
+//! says of them, and refuses.
+
+use std::collections::BTreeMap;
+
+use guestlist_planner::kinds::tenant_policy::Section;
+use guestlist_planner::load::load;
+use guestlist_planner::plan::Request;
+use guestlist_planner::yaml::Source;
+use serde_json::json;
+
+use crate::tenant::{Tenant, instant};
+
+const NOW: &str = "2026-05-02";
+
+/// A tenant with a policy by which groups expire, and a Microsoft 365 group.
+fn tenant(covers: &str) -> Tenant {
+    let policy = json!({ "id": "p", "groupLifetimeInDays": 180, "managedGroupTypes": covers, "alternateNotificationEmails": "b@fabrikam.example;A@fabrikam.example" });
+    Tenant {
+        tenant_policies: BTreeMap::from([(Section::GroupExpiration, vec![policy])]),
+        groups: vec![json!({
+            "id": "g", "displayName": "partners", "groupTypes": ["Unified"], "mailEnabled": true, "members": [], "expires": [],
+        })],
+        ..Tenant::default()
+    }
+}
+
+const SAME: &str = "groupExpiration: {lifetime: 180d, groups: selected, notify: [a@fabrikam.example, B@fabrikam.example]}";
+
+fn planned(tenant: &Tenant, policies: &str) -> String {
+    tenant.planned("", policies, NOW)
+}
+
+fn partners(more: &str) -> String {
+    format!("{SAME}\ngroups: [{{name: partners, adopt: true, {more}}}]")
+}
+
+#[test]
+fn groups_expire_as_the_file_says() {
+    insta::assert_snapshot!(planned(&tenant("Selected"), SAME), @"
+    Nothing to do. 1 unchanged, 0 not ours.
+    ");
+    // What the file does not say stays.
+    let shorter = "groupExpiration: {lifetime: 90d, groups: all}";
+    insta::assert_snapshot!(planned(&tenant("Selected"), shorter), @r#"
+    ~ group expiration of the tenant                          policies/all.yaml:1
+        groupLifetimeInDays  180 → 90
+        managedGroupTypes    "Selected" → "All"
+        every Microsoft 365 group of the tenant expires, also those that no file knows, unless it is used or renewed
+        groups expire earlier than they do now
+        the oldest within about 35 days; a deleted group can be restored for 30
+
+    0 to create, 1 to change, 0 to delete. 0 unchanged, 0 not ours.
+    About 1 write, less than a minute.
+    "#);
+    let none = "groupExpiration: {lifetime: 180d, groups: none, notify: []}";
+    insta::assert_snapshot!(planned(&tenant("All"), none), @r#"
+    ~ group expiration of the tenant                          policies/all.yaml:1
+        alternateNotificationEmails  "a@fabrikam.example;b@fabrikam.example" → nothing
+        managedGroupTypes            "All" → "None"
+        no group expires any more
+
+    0 to create, 1 to change, 0 to delete. 0 unchanged, 0 not ours.
+    About 1 write, less than a minute.
+    "#);
+    insta::assert_snapshot!(planned(&Tenant::default(), SAME), @r#"
+    + group expiration of the tenant                          policies/all.yaml:1
+        alternateNotificationEmails  "a@fabrikam.example;b@fabrikam.example"
+        groupLifetimeInDays          180
+        managedGroupTypes            "Selected"
+
+    1 to create, 0 to change, 0 to delete. 0 unchanged, 0 not ours.
+    About 1 write, less than a minute.
+    "#);
+    // No policy is ever deleted.
+    insta::assert_snapshot!(planned(&tenant("All"), ""), @"
+    Nothing to do. 0 unchanged, 0 not ours.
+    ");
+}
+
+#[test]
+fn settings_of_groups_begin_with_what_holds_without_them() {
+    let files = "groupSettings: {allowToAddGuests: false, guestUsageGuidelinesUrl: https://fabrikam.example/guests}";
+    insta::assert_snapshot!(planned(&Tenant::default(), files), @r#"
+    + group settings of the tenant                            policies/all.yaml:1
+        AllowToAddGuests         "false"
+        EnableGroupCreation      "true"
+        GuestUsageGuidelinesUrl  "https://fabrikam.example/guests"
+        templateId               "t1"
+        no guest can be added to a Microsoft 365 group of the tenant any more
+
+    1 to create, 0 to change, 0 to delete. 0 unchanged, 0 not ours.
+    About 1 write, less than a minute.
+    "#);
+    let value = |name: &str, value: &str| json!({ "name": name, "value": value });
+    let seen = |add: &str| {
+        let values = [
+            value("AllowToAddGuests", add),
+            value("EnableGroupCreation", "False"),
+            value("OfTheFuture", "x"),
+        ];
+        let setting = json!({ "id": "s", "displayName": "Group.Unified", "values": values });
+        let other = json!({ "id": "o", "displayName": "Password Rule Settings", "values": [] });
+        Tenant {
+            tenant_policies: BTreeMap::from([(Section::GroupSettings, vec![other, setting])]),
+            ..Tenant::default()
+        }
+    };
+    let only = "groupSettings: {allowToAddGuests: false}";
+    insta::assert_snapshot!(planned(&seen("False"), only), @"
+    Nothing to do. 1 unchanged, 0 not ours.
+    ");
+    insta::assert_snapshot!(planned(&seen("true"), only), @r#"
+    ~ group settings of the tenant                            policies/all.yaml:1
+        AllowToAddGuests  "true" → "false"
+        no guest can be added to a Microsoft 365 group of the tenant any more
+
+    0 to create, 1 to change, 0 to delete. 0 unchanged, 0 not ours.
+    About 1 write, less than a minute.
+    "#);
+    // Every value goes with the change: those that no file knows, too.
+    let plan = seen("true").plan("", only, NOW, &Request::default());
+    let ids = [(
+        Section::GroupSettings.address("of the tenant"),
+        "s".to_owned(),
+    )];
+    let body = writes(&plan, ids);
+    insta::assert_snapshot!(body, @r#"
+    PATCH /groupSettings/s {"values":[{"name":"AllowToAddGuests","value":"false"},{"name":"EnableGroupCreation","value":"false"},{"name":"OfTheFuture","value":"x"}]}
+    "#);
+}
+
+fn writes(
+    plan: &guestlist_planner::plan::Plan,
+    ids: impl IntoIterator<Item = (guestlist_planner::address::Address, String)>,
+) -> String {
+    let mut known = guestlist_planner::address::Ids::default();
+    for (address, id) in ids {
+        known.bind(address, id);
+    }
+    let cx = guestlist_planner::kinds::Cx {
+        ids: &known,
+        now: instant(NOW),
+        stamp: "extensionAttribute15",
+        links: &BTreeMap::new(),
+    };
+    let requests = plan.steps.iter().flat_map(|step| step.change.writes(&cx));
+    let lines = requests.map(|request| {
+        format!(
+            "{} {} {}",
+            request.method.as_str(),
+            request.path,
+            request.body
+        )
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_tenant_without_the_licence_is_told_before_anything_is_written() {
+    let free = Tenant {
+        is_free: true,
+        ..Tenant::default()
+    };
+    let files = "
+groupExpiration: {lifetime: 180d, groups: selected}
+groupSettings: {allowGuestsToAccessGroups: true}
+groups: [{name: new, membershipRule: user.mail -ne null}]
+";
+    insta::assert_snapshot!(planned(&free, files), @r#"
+    + group settings of the tenant                            policies/all.yaml:3
+        AllowGuestsToAccessGroups  "true"
+        AllowToAddGuests           "true"
+        EnableGroupCreation        "true"
+        GuestUsageGuidelinesUrl    ""
+        templateId                 "t1"
+
+    1 to create, 0 to change, 0 to delete. 0 unchanged, 0 not ours.
+    About 1 write, less than a minute.
+
+    error: group new: needs Microsoft Entra ID P1, which the tenant does not have (policies/all.yaml:4)
+    error: group expiration of the tenant: needs Microsoft Entra ID P1, which the tenant does not have (policies/all.yaml:2)
+    "#);
+}
+
+#[test]
+fn a_group_is_among_those_that_expire() {
+    insta::assert_snapshot!(planned(&tenant("Selected"), &partners("expiration: true")), @"
+    ~ group partners                                          policies/all.yaml:2
+        expiration  false → true
+
+    0 to create, 1 to change, 0 to delete. 1 unchanged, 0 not ours.
+    About 1 write, less than a minute.
+    ");
+    let mut in_it = tenant("Selected");
+    in_it.groups[0]["expires"] = json!([{ "id": "p" }]);
+    insta::assert_snapshot!(planned(&in_it, &partners("expiration: true")), @"
+    Nothing to do. 2 unchanged, 0 not ours.
+    ");
+    insta::assert_snapshot!(planned(&in_it, &partners("expiration: false")), @"
+    ~ group partners                                          policies/all.yaml:2
+        expiration  true → false
+
+    0 to create, 1 to change, 0 to delete. 1 unchanged, 0 not ours.
+    About 1 write, less than a minute.
+    ");
+    // A policy for all groups lists every group: who is selected is not told.
+    let mut all = in_it.clone();
+    all.tenant_policies = tenant("All").tenant_policies;
+    insta::assert_snapshot!(planned(&all, &partners("expiration: true")), @r#"
+    ~ group expiration of the tenant                          policies/all.yaml:1
+        managedGroupTypes  "All" → "Selected"
+    ~ group partners                                          policies/all.yaml:2
+        expiration  nothing → true
+
+    0 to create, 2 to change, 0 to delete. 0 unchanged, 0 not ours.
+    About 2 writes, less than a minute.
+    "#);
+    let kept = "groups: [{name: partners, adopt: true, expiration: false}]";
+    insta::assert_snapshot!(planned(&all, kept), @"
+    Nothing can be done: 1 error. 1 unchanged, 0 not ours.
+
+    error: group partners: `expiration: false`, and the policy covers all groups (policies/all.yaml:1)
+    ");
+    let without = Tenant {
+        groups: tenant("All").groups,
+        ..Tenant::default()
+    };
+    let wanted = kept.replace("false", "true");
+    insta::assert_snapshot!(planned(&without, &wanted), @"
+    Nothing can be done: 1 error. 1 unchanged, 0 not ours.
+
+    error: group partners: `expiration: true`, and the tenant has no such policy (policies/all.yaml:1)
+    ");
+    let security = wanted.replace("name: partners", "name: new");
+    insta::assert_snapshot!(planned(&tenant("Selected"), &security), @"
+    Nothing can be done: 1 error. 0 unchanged, 0 not ours.
+
+    error: group new: is no Microsoft 365 group: only those expire, and have settings (policies/all.yaml:1)
+    ");
+}
+
+#[test]
+fn a_group_can_refuse_guests() {
+    let closed = partners("allowToAddGuests: false");
+    insta::assert_snapshot!(planned(&tenant("Selected"), &closed), @"
+    ~ group partners                                          policies/all.yaml:2
+        allowToAddGuests  true → false
+
+    0 to create, 1 to change, 0 to delete. 1 unchanged, 0 not ours.
+    About 1 write, less than a minute.
+    ");
+    let setting = |value: &str| json!([{ "id": "s", "displayName": "Group.Unified.Guest", "values": [{ "name": "AllowToAddGuests", "value": value }] }]);
+    let with = |value: &str| {
+        let mut tenant = tenant("Selected");
+        tenant.groups[0]["settings"] = setting(value);
+        tenant
+    };
+    insta::assert_snapshot!(planned(&with("False"), &closed), @"
+    Nothing to do. 2 unchanged, 0 not ours.
+    ");
+    let open = partners("allowToAddGuests: true");
+    insta::assert_snapshot!(planned(&with("false"), &open), @"
+    ~ group partners                                          policies/all.yaml:2
+        allowToAddGuests  false → true
+
+    0 to create, 1 to change, 0 to delete. 1 unchanged, 0 not ours.
+    About 1 write, less than a minute.
+    ");
+    insta::assert_snapshot!(planned(&tenant("Selected"), &open), @"
+    Nothing to do. 2 unchanged, 0 not ours.
+    ");
+}
+
+#[test]
+fn what_is_written_about_policies_is_checked() {
+    let mistakes = |text: &str| {
+        let source = Source {
+            path: "policies/all.yaml".into(),
+            text: text.into(),
+        };
+        let mistakes = load(&[source], instant(NOW)).unwrap_err();
+        mistakes
+            .into_iter()
+            .map(|it| it.message)
+            .collect::<Vec<_>>()
+            .join("\n")
+    };
+    let all = [
+        "groupExpiration: {lifetime: 29d, groups: some}",
+        "groupExpiration: {lifetime: 29d, groups: all, notify: [nobody, 'a@b.example;c@b.example']}",
+        "groupExpiration: {groups: all}",
+        "groupExpiration: [1]",
+        "groupSettings: {allowToAddGuests: maybe}",
+        "groupSettings: {guestUsageGuidelinesUrl: 'http://fabrikam.example'}",
+        "groupSettings: {allowGuests: true}",
+        "groups: [{name: a, type: security, expiration: true, allowToAddGuests: false}]",
+        "groups: [{name: a, licenses: [POWER_BI_STANDARD]}]",
+    ];
+    let said: Vec<_> = all
+        .iter()
+        .map(|text| format!("{text}\n  {}", mistakes(text).replace('\n', "\n  ")))
+        .collect();
+    insta::assert_snapshot!(said.join("\n"), @"
+    groupExpiration: {lifetime: 29d, groups: some}
+      unknown value `some`
+    groupExpiration: {lifetime: 29d, groups: all, notify: [nobody, 'a@b.example;c@b.example']}
+      groups live at least 30 days
+      `nobody` is no address
+      `a@b.example;c@b.example` is no address
+    groupExpiration: {groups: all}
+      `lifetime` is missing
+    groupExpiration: [1]
+      expected a mapping, found a list
+    groupSettings: {allowToAddGuests: maybe}
+      expected true or false, found the text `maybe`
+    groupSettings: {guestUsageGuidelinesUrl: 'http://fabrikam.example'}
+      an address of the web begins with https://
+    groupSettings: {allowGuests: true}
+      unknown key `allowGuests`
+    groups: [{name: a, type: security, expiration: true, allowToAddGuests: false}]
+      `expiration` goes with Microsoft 365 groups only
+      `allowToAddGuests` goes with Microsoft 365 groups only
+    groups: [{name: a, licenses: [POWER_BI_STANDARD]}]
+      `requirements.licenses` does not name license `POWER_BI_STANDARD`
+    ");
+}

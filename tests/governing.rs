@@ -1,0 +1,267 @@
+//! Policies of the tenant, and what groups have besides their members, against a served tenant: made,
+//! changed, drifted, left alone; what a missing permission says; and what import writes of them.
+
+use guestlist_sandbox::Behaviour;
+use serde_json::{Value, json};
+
+use crate::harness::{REAL, Repository, Tenant};
+
+const ADA: &str = "ada@contoso.example";
+
+fn repository(policies: &str) -> Repository {
+    let guest = format!("guests: [{{mail: {ADA}}}]");
+    Repository::new(&[
+        ("guests/a.yaml", &guest),
+        ("policies/tenant.yaml", REAL),
+        ("policies/governing.yaml", policies),
+    ])
+}
+
+/// Returns the only object of a table.
+fn only(tenant: &Tenant, table: &str) -> Value {
+    let state = tenant.sandbox.state();
+    let all = state[table].as_array().unwrap();
+    assert_eq!(all.len(), 1, "{all:?}");
+    all[0].clone()
+}
+
+fn group(tenant: &Tenant, name: &str) -> Value {
+    let state = tenant.sandbox.state();
+    let mut groups = state["groups"].as_array().unwrap().iter();
+    groups
+        .find(|group| group["displayName"] == name)
+        .unwrap()
+        .clone()
+}
+
+const EXPIRATION: &str =
+    "groupExpiration: {lifetime: 180d, groups: selected, notify: [it@fabrikam.example]}\n";
+
+#[test]
+fn groups_expire_as_the_files_say_and_drift_is_set_right() {
+    let tenant = Tenant::empty();
+    let files = repository(&format!(
+        "{EXPIRATION}groups:\n  - {{name: partners, type: microsoft365, expiration: true}}\n"
+    ));
+    tenant.applied(&files);
+    let policy = only(&tenant, "groupLifecyclePolicies");
+    assert_eq!(policy["groupLifetimeInDays"], 180);
+    assert_eq!(policy["managedGroupTypes"], "Selected");
+    assert_eq!(policy["alternateNotificationEmails"], "it@fabrikam.example");
+    assert_eq!(policy["groups"], json!([group(&tenant, "partners")["id"]]));
+
+    // Every property changes, and the group leaves.
+    files.write(
+        "policies/governing.yaml",
+        "groupExpiration: {lifetime: 365d, groups: selected, notify: []}
+groups:
+  - {name: partners, type: microsoft365, expiration: false}
+",
+    );
+    tenant.applied(&files);
+    let policy = only(&tenant, "groupLifecyclePolicies");
+    assert_eq!(policy["groupLifetimeInDays"], 365);
+    assert_eq!(policy["alternateNotificationEmails"], Value::Null);
+    assert_eq!(policy["groups"], json!([]));
+    files.write(
+        "policies/governing.yaml",
+        "groupExpiration: {lifetime: 365d, groups: all}",
+    );
+    tenant.applied(&files);
+    assert_eq!(
+        only(&tenant, "groupLifecyclePolicies")["managedGroupTypes"],
+        "All"
+    );
+
+    // Whoever takes the section out of the files takes nothing from the tenant.
+    files.write("policies/governing.yaml", "limits: {removals: {count: 1}}");
+    let planned = tenant.run(&files, &["plan"]).ends(0).stdout;
+    assert!(planned.contains("Nothing to do."), "{planned}");
+}
+
+#[test]
+fn group_settings_are_made_and_changed_with_all_their_values() {
+    let tenant = Tenant::empty();
+    let files = repository("groupSettings: {allowGuestsToBeGroupOwner: true}");
+    tenant.applied(&files);
+    let value = |tenant: &Tenant, name: &str| {
+        let setting = only(tenant, "groupSettings");
+        let values = setting["values"].as_array().unwrap().clone();
+        let found = values.iter().find(|value| value["name"] == name);
+        found.unwrap()["value"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(value(&tenant, "AllowGuestsToBeGroupOwner"), "true");
+    assert_eq!(value(&tenant, "EnableGroupCreation"), "true");
+    files.write(
+        "policies/governing.yaml",
+        "groupSettings:
+  allowToAddGuests: false
+  allowGuestsToAccessGroups: false
+  allowGuestsToBeGroupOwner: false
+  guestUsageGuidelinesUrl: https://fabrikam.example/guests
+",
+    );
+    tenant.applied(&files);
+    let names = [
+        "AllowToAddGuests",
+        "AllowGuestsToAccessGroups",
+        "AllowGuestsToBeGroupOwner",
+        "GuestUsageGuidelinesUrl",
+    ];
+    let values = names.map(|name| value(&tenant, name));
+    assert_eq!(
+        values,
+        ["false", "false", "false", "https://fabrikam.example/guests"]
+    );
+
+    // Nobody can be put into a Microsoft 365 group now.
+    files.write(
+        "policies/groups.yaml",
+        "groups: [{name: partners, type: microsoft365}, {name: readers}]",
+    );
+    files.write(
+        "guests/a.yaml",
+        format!("guests: [{{mail: {ADA}, groups: [partners, readers]}}]"),
+    );
+    let planned = tenant.run(&files, &["plan"]).ends(0).stdout;
+    assert!(
+        planned
+            .contains("group partners takes no guests: `groupSettings.allowToAddGuests` is false"),
+        "{planned}"
+    );
+    assert!(
+        planned.contains("+ membership readers / ada@contoso.example"),
+        "{planned}"
+    );
+}
+
+#[test]
+fn a_group_lets_no_guests_in_and_then_again() {
+    let tenant = Tenant::empty();
+    let files =
+        repository("groups: [{name: partners, type: microsoft365, allowToAddGuests: false}]");
+    tenant.applied(&files);
+    let setting = only(&tenant, "groupSettings");
+    assert_eq!(setting["of"], group(&tenant, "partners")["id"]);
+    assert_eq!(setting["values"][0]["value"], "false");
+    files.write(
+        "policies/governing.yaml",
+        "groups: [{name: partners, type: microsoft365, allowToAddGuests: true}]",
+    );
+    tenant.applied(&files);
+    assert_eq!(only(&tenant, "groupSettings")["values"][0]["value"], "true");
+}
+
+/// The licence that the demo tenant has many of.
+const LICENSE: &str = "requirements: {licenses: [POWER_BI_STANDARD]}\n";
+
+/// Returns how many licences somebody has, by how they were given.
+fn licenses(tenant: &Tenant, mail: &str) -> (usize, usize) {
+    let user = tenant.user(mail);
+    let states = user["licenseAssignmentStates"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
+    let inherited = states
+        .iter()
+        .filter(|state| state["assignedByGroup"].is_string());
+    let inherited = inherited.count();
+    (states.len() - inherited, inherited)
+}
+
+#[test]
+fn a_group_gives_its_members_a_licence_and_takes_it_from_guests_only() {
+    let tenant = Tenant::empty();
+    tenant.managed(ADA);
+    let given = format!("{LICENSE}groups: [{{name: analysts, licenses: [POWER_BI_STANDARD]}}]");
+    let files = repository(&given);
+    files.write(
+        "guests/a.yaml",
+        format!("guests: [{{mail: {ADA}, groups: [analysts]}}]"),
+    );
+    tenant.applied(&files);
+    assert_eq!(licenses(&tenant, ADA), (0, 1));
+    let explained = tenant.run(&files, &["explain", ADA]).ends(0).stdout;
+    assert!(
+        explained.contains("license POWER_BI_STANDARD"),
+        "{explained}"
+    );
+
+    // One that somebody else gave and no policy names stays.
+    let none = format!("{LICENSE}groups: [{{name: analysts, licenses: []}}]");
+    files.write("policies/governing.yaml", none.as_str());
+    let planned = tenant
+        .run(&files, &["plan", "--format", "markdown"])
+        .ends(0)
+        .stdout;
+    assert!(planned.contains("**1 loses access"), "{planned}");
+    assert!(
+        planned.contains("loses a license of group `analysts`"),
+        "{planned}"
+    );
+    // Somebody who is no guest has it by the group, too.
+    let id = tenant.sandbox.find("analysts").unwrap();
+    let grace = tenant.sandbox.find("grace@fabrikam.example").unwrap();
+    let ada = tenant.sandbox.find(ADA).unwrap();
+    tenant.sandbox.edit(&id, json!({ "members": [ada, grace] }));
+    let planned = tenant.run(&files, &["plan"]).ends(0).stdout;
+    assert!(
+        planned.contains("would lose license POWER_BI_STANDARD"),
+        "{planned}"
+    );
+    assert!(planned.contains("Nothing can be done"), "{planned}");
+    tenant.sandbox.edit(&id, json!({ "members": [ada] }));
+    tenant.applied(&files);
+    assert_eq!(licenses(&tenant, ADA), (0, 0));
+}
+
+#[test]
+fn what_the_application_may_not_read_stays_as_it_is() {
+    let tenant = Tenant::empty();
+    let files = repository(EXPIRATION);
+    let permissions = [
+        "User.Read.All",
+        "Group.Read.All",
+        "Organization.Read.All",
+        "RoleManagement.Read.Directory",
+    ];
+    tenant.sandbox.behave(Behaviour {
+        permissions: Some(permissions.map(str::to_owned).into()),
+        ..Behaviour::default()
+    });
+    let planned = tenant.run(&files, &["plan"]).ends(0).stdout;
+    assert!(
+        planned.contains("error: `groupExpiration` could not be read: it stays as it is"),
+        "{planned}"
+    );
+    assert!(planned.contains("grant Directory.Read.All"), "{planned}");
+    let doctor = tenant.run(&files, &["doctor"]).stdout;
+    assert!(doctor.contains("group expiration"), "{doctor}");
+}
+
+#[test]
+fn import_writes_the_policies_that_the_tenant_has() {
+    let tenant = Tenant::empty();
+    let files = repository(&format!(
+        "{EXPIRATION}groupSettings: {{allowGuestsToBeGroupOwner: true}}"
+    ));
+    tenant.applied(&files);
+    let fresh = Repository::new(&[("policies/tenant.yaml", REAL)]);
+    let imported = tenant.run(&fresh, &["import", "--policies"]).ends(0).stdout;
+    let path = fresh.path().join("policies/tenant-policies.yaml");
+    let written = std::fs::read_to_string(path).unwrap_or_else(|_| panic!("{imported}"));
+    insta::assert_snapshot!(written, @r#"
+    # Written by `guestlist import`. It is yours now: importing again leaves it alone.
+    groupExpiration:
+      lifetime: 180d
+      groups: selected
+      notify: [it@fabrikam.example]
+    groupSettings:
+      allowToAddGuests: true
+      allowGuestsToAccessGroups: true
+      allowGuestsToBeGroupOwner: true
+      guestUsageGuidelinesUrl: ""
+    "#);
+    let planned = tenant.run(&fresh, &["plan"]).ends(0).stdout;
+    assert!(planned.contains("Nothing to do."), "{planned}");
+}
