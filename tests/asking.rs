@@ -107,10 +107,11 @@ fn a_saved_snapshot_explains_without_credentials() {
     let told: Value = serde_json::from_str(&repository.run(&args).ends(0).stdout).unwrap();
     assert_eq!(told["guest"], "ada@contoso.example");
     assert_eq!(told["isComplete"], false);
-    let texts = [0, 1, 2].map(|n| &told["next"][n]["text"]);
+    let texts = [0, 1, 2, 3].map(|n| &told["next"][n]["text"]);
     let wanted = [
         "is reminded of the invitation, if it waits still",
         "is deleted, if the invitation waits still",
+        "loses directory role Directory Readers",
         "loses group audit-uploaders",
     ];
     assert_eq!(texts, wanted);

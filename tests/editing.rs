@@ -45,7 +45,7 @@ fn renew_changes_one_value_and_prints_it() {
     let diff = "\
 --- a/guests/contoso.yaml
 +++ b/guests/contoso.yaml
-@@ -31,7 +31,7 @@
+@@ -34,7 +34,7 @@
      companyName: Contoso
      sponsors: [grace@fabrikam.example]
      justification: Runs the audit portal

@@ -140,7 +140,7 @@ fn findings_and_mistakes_are_annotations() {
         .ends(0)
         .stdout;
     assert!(
-        told.contains("\n::warning file=guests/contoso.yaml,line=44::guest otto@contoso.example: every sponsor's account is disabled\n"),
+        told.contains("\n::warning file=guests/contoso.yaml,line=47::guest otto@contoso.example: every sponsor's account is disabled\n"),
         "{told}"
     );
     repository.run(&["validate", "--format", "github"]).ends(0);

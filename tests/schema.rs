@@ -222,8 +222,8 @@ fn what_is_no_plan_is_rejected_and_what_a_later_one_adds_is_not() {
         ("/counts/create", json!(-1)),
         ("/steps/0/stage", json!("later")),
         ("/steps/0/change/verb", json!("destroy")),
-        ("/steps/0/change/after/kind", json!("guest")),
-        ("/steps/0/change/after/type", json!("distribution")),
+        ("/steps/1/change/after/kind", json!("guest")),
+        ("/steps/1/change/after/type", json!("distribution")),
         ("/steps/0/because/origin", json!(null)),
         ("/findings/0/severity", json!("fatal")),
     ] {
