@@ -265,3 +265,46 @@ fn import_writes_the_policies_that_the_tenant_has() {
     let planned = tenant.run(&fresh, &["plan"]).ends(0).stdout;
     assert!(planned.contains("Nothing to do."), "{planned}");
 }
+
+#[test]
+fn explain_tells_which_conditional_access_policies_cover_a_guest() {
+    let tenant = Tenant::empty();
+    let ada = tenant.managed(ADA);
+    let group = |name: &str, members: Value| {
+        tenant
+            .sandbox
+            .insert_group(json!({ "displayName": name, "members": members }))
+    };
+    let inner = group("inner", json!([ada]));
+    let outer = group("outer", json!([inner]));
+    let others = group("others", json!([]));
+    let policy = |name: &str, users: Value| {
+        let grant = json!({ "operator": "OR", "builtInControls": ["mfa"] });
+        tenant.sandbox.insert_conditional_access_policy(
+            json!({ "displayName": name, "conditions": { "users": users, "applications": { "includeApplications": ["All"] }, "clientAppTypes": ["all"] }, "grantControls": grant }),
+        );
+    };
+    policy(
+        "for all",
+        json!({ "includeUsers": ["All"], "excludeGroups": [others] }),
+    );
+    policy(
+        "not for her",
+        json!({ "includeUsers": ["All"], "excludeGroups": [outer] }),
+    );
+    policy(
+        "for guests",
+        json!({ "includeGuestsOrExternalUsers": {
+        "guestOrExternalUserTypes": "b2bCollaborationGuest",
+        "externalTenants": { "@odata.type": "#microsoft.graph.conditionalAccessAllExternalTenants", "membershipKind": "all" },
+    } }),
+    );
+    let files = repository("groups: [{name: others}]");
+    let told = tenant.run(&files, &["explain", ADA]).ends(0).stdout;
+    let (_, told) = told.split_once("Conditional access\n").unwrap();
+    let told = told.split("\n\n").next().unwrap();
+    insta::assert_snapshot!(told, @"
+    for all                                               mfa
+    for guests                                            mfa
+    ");
+}

@@ -58,10 +58,16 @@ impl Applying {
 
     /// Waits until the first write has reached the tenant.
     fn writes(&mut self) -> Received {
+        self.writes_to("")
+    }
+
+    /// Waits until a write has reached the tenant whose path begins so.
+    fn writes_to(&mut self, path: &str) -> Received {
         loop {
             let requests = self.tenant.sandbox.requests();
             let write = |request: &&Received| {
-                request.number > 0 && request.method != "GET" && !request.path.contains("$batch")
+                let is_write = request.method != "GET" && !request.path.contains("$batch");
+                request.number > 0 && is_write && request.path.starts_with(path)
             };
             if let Some(write) = requests.iter().find(write) {
                 return wait_for(&self.tenant, write.number, &mut self.child).unwrap();
@@ -153,7 +159,8 @@ fn promise_5_interrupted_twice_it_stops_at_once() {
         faults: vec![hangs],
         ..Behaviour::default()
     });
-    applying.writes();
+    let hung = applying.writes_to("/groups");
+    assert_eq!(hung.path, "/groups");
     applying.signal("INT");
     applying.says("stopping: what is under way is finished");
     applying.signal("INT");

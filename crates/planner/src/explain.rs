@@ -20,6 +20,7 @@ use crate::load::{Config, Origin};
 use crate::matching::{Match, Matching};
 use crate::plan::{Header, Plan, Request, decide};
 use crate::request::{Answer, Read};
+use crate::rule::Truth;
 use crate::snapshot::{Snapshot, holds, joined};
 use crate::time::show;
 
@@ -37,6 +38,8 @@ pub struct Explanation {
     pub access: Vec<Access>,
     /// Whether that is all; without it, only groups that files declare are known.
     pub is_complete: bool,
+    /// The conditional access policies that cover the account, if they were read.
+    pub policies: Option<Vec<Covering>>,
     /// What a run would do now, and why.
     pub now: Vec<(String, String)>,
     /// What happens next by itself.
@@ -53,6 +56,20 @@ pub struct Access {
     pub what: String,
     /// Where a file gives it to the guest; else nobody manages it here.
     pub origin: Option<Origin>,
+}
+
+/// A conditional access policy that covers an account, or may.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Covering {
+    /// Its name.
+    pub name: String,
+    /// Its state, by Graph's words.
+    pub state: String,
+    /// Whether it is certain.
+    pub is_certain: bool,
+    /// What it asks.
+    pub asks: Vec<String>,
 }
 
 /// Somebody whom an address means.
@@ -187,6 +204,7 @@ fn told(sources: Sources<'_>, now: Timestamp) -> Explanation {
         facts: facts(sources),
         access: live.map_or_else(Vec::new, |user| access(sources, user)),
         is_complete: live.is_none() || sources.held.is_some(),
+        policies: live.and_then(|user| covering(sources, user)),
         now: steps
             .map(|step| {
                 let why = crate::render::reason(&step.because);
@@ -199,6 +217,29 @@ fn told(sources: Sources<'_>, now: Timestamp) -> Explanation {
             .cloned()
             .collect(),
     }
+}
+
+/// Returns the conditional access policies that cover an account or may, if any were read.
+fn covering(sources: Sources<'_>, user: &User) -> Option<Vec<Covering>> {
+    let snapshot = sources.snapshot;
+    if !snapshot.knows_access_policies() {
+        return None;
+    }
+    let held = sources
+        .held
+        .map(|held| held.keys().map(String::as_str).collect());
+    let policies = snapshot.access_policies.iter().filter_map(|policy| {
+        let covers = policy.covers(snapshot, user, held.as_ref());
+        (covers != Truth::No && policy.state != "disabled").then(|| Covering {
+            name: policy.name.clone(),
+            state: policy.state.clone(),
+            is_certain: covers == Truth::Yes,
+            asks: policy.asks.clone(),
+        })
+    });
+    let mut policies: Vec<_> = policies.collect();
+    policies.sort_by(|a, b| a.name.cmp(&b.name));
+    Some(policies)
 }
 
 fn facts(sources: Sources<'_>) -> Vec<(&'static str, String)> {

@@ -5,6 +5,7 @@ pub mod address;
 pub mod advice;
 mod aim;
 mod choose;
+pub mod coverage;
 mod diff;
 pub mod domain;
 pub mod effort;

@@ -12,6 +12,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use crate::address::ObjectId;
+use crate::coverage::AccessPolicy;
 use crate::kinds::assignment::{Held, Sort};
 use crate::kinds::group::options::{Asked, template_id};
 use crate::kinds::group::seen::{self as group, SeenGroups};
@@ -145,6 +146,9 @@ pub struct Snapshot {
     /// that do.
     #[serde(default)]
     pub excluded: BTreeMap<ObjectId, BTreeSet<String>>,
+    /// Conditional access policies.
+    #[serde(default)]
+    pub access_policies: Vec<AccessPolicy>,
     /// People who are no guests and in a dynamic group whose rule changes, with their whole profile.
     #[serde(default)]
     pub followers: BTreeMap<ObjectId, User>,
@@ -188,6 +192,7 @@ impl Snapshot {
             governed: BTreeSet::new(),
             holds: BTreeMap::new(),
             excluded: BTreeMap::new(),
+            access_policies: Vec::new(),
             followers: BTreeMap::new(),
             native: BTreeSet::new(),
             policies: BTreeMap::new(),
@@ -305,6 +310,7 @@ impl Snapshot {
             Some(Topic::ConditionalAccess) => {
                 for item in items {
                     self.excludes(item);
+                    self.access_policies.push(AccessPolicy::decode(item));
                 }
             }
             // Whoever is in a group within a group is excluded, too.
@@ -421,6 +427,11 @@ impl Snapshot {
     /// Returns whether it was asked which groups follow a rule, and not answered.
     pub fn lacks_dynamic(&self) -> bool {
         self.denied.contains(&group::dynamic().path)
+    }
+
+    /// Returns whether conditional access policies were read.
+    pub fn knows_access_policies(&self) -> bool {
+        self.knows(&conditional_access())
     }
 
     /// Returns whether it was asked which groups conditional access excludes, and not answered.

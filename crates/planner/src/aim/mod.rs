@@ -42,6 +42,7 @@ mod rules;
 mod sponsors;
 mod tenant_policies;
 mod turnover;
+mod uncovered;
 mod undeclared;
 mod welcome;
 
@@ -173,6 +174,7 @@ pub(crate) fn aim(
     aim.assignments(world);
     aim.follow_rules(world);
     aim.licenses_taken(world);
+    aim.uncovered(world);
     aim.unread();
     aim
 }

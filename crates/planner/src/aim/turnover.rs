@@ -263,7 +263,7 @@ fn notes_of_a_rule(rule: &Rule, comes: &[String]) -> Vec<String> {
 }
 
 /// Names the first of some.
-fn some<T: AsRef<str>>(names: &[T]) -> String {
+pub(super) fn some<T: AsRef<str>>(names: &[T]) -> String {
     let first: Vec<_> = names.iter().take(NAMED).map(AsRef::as_ref).collect();
     let more = match names.len().saturating_sub(NAMED) {
         0 => String::new(),

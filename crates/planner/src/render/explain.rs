@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 
-use crate::explain::Explanation;
+use crate::explain::{Covering, Explanation};
 use crate::safe::printable;
 use crate::time::show;
 
@@ -41,6 +41,15 @@ pub fn text(told: &Explanation, zone: &TimeZone, last: Option<&str>) -> String {
     if !told.is_complete {
         page.0 += "  further groups were not read\n";
     }
+    if let Some(policies) = &told.policies {
+        page.heading("Conditional access");
+        for policy in policies {
+            page.line("  ", &covering(policy), &policy.asks.join(", "));
+        }
+        if policies.is_empty() {
+            page.0 += "  no policy covers the account\n";
+        }
+    }
     if !told.now.is_empty() {
         page.heading("A run would now");
     }
@@ -66,6 +75,17 @@ pub fn text(told: &Explanation, zone: &TimeZone, last: Option<&str>) -> String {
         page.0 += &format!("  {}\n", printable(last));
     }
     page.0
+}
+
+/// Returns what a policy is called, and how sure it is that it covers anybody.
+fn covering(policy: &Covering) -> String {
+    let state = match policy.state.as_str() {
+        "enabled" => "",
+        "enabledForReportingButNotEnforced" => ", only reports",
+        other => &format!(", {other}"),
+    };
+    let may = if policy.is_certain { "" } else { " (perhaps)" };
+    format!("{}{may}{state}", policy.name)
 }
 
 struct Page(String);

@@ -56,7 +56,7 @@ impl From<bool> for Truth {
 }
 
 impl Truth {
-    fn not(self) -> Self {
+    pub(crate) fn not(self) -> Self {
         match self {
             Self::Yes => Self::No,
             Self::No => Self::Yes,
@@ -65,12 +65,12 @@ impl Truth {
     }
 
     /// Returns whether all hold.
-    fn all(parts: impl Iterator<Item = Self>) -> Self {
+    pub(crate) fn all(parts: impl Iterator<Item = Self>) -> Self {
         Self::any(parts.map(Self::not)).not()
     }
 
     /// Returns whether at least one holds.
-    fn any(parts: impl Iterator<Item = Self>) -> Self {
+    pub(crate) fn any(parts: impl Iterator<Item = Self>) -> Self {
         let mut found = Self::No;
         for part in parts {
             match part {

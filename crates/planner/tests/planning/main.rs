@@ -6,6 +6,7 @@
 )]
 
 mod assignments;
+mod coverage;
 mod excluded;
 mod explain;
 mod governing;

@@ -143,6 +143,9 @@ impl Tenant {
                 .map_or(Answer::Missing, |group| Answer::Items(vec![group.clone()])),
             Topic::Members(id) => self.edges(id, "members"),
             Topic::Owners(id) => self.edges(id, "owners"),
+            Topic::Inner(id) if self.groups.iter().all(|group| group["id"] != id.as_str()) => {
+                Answer::Missing
+            }
             Topic::Inner(id) => self.edges(id, "groups"),
             Topic::ConditionalAccess => Answer::Items(self.policies.clone()),
             Topic::DynamicGroups => Answer::Items(

@@ -1,0 +1,51 @@
+//! Guests whom no conditional access policy in force covers: nothing but a password, if that, keeps others
+//! from their accounts.
+
+use super::turnover::some;
+use super::{Aim, Fate, World};
+use crate::finding::Severity;
+use crate::rule::Truth;
+
+impl Aim {
+    /// Says whom no policy covers. Where it cannot be told nothing is said.
+    pub(super) fn uncovered(&mut self, world: World<'_>) {
+        let policies = world.snapshot.access_policies.iter();
+        let in_force: Vec<_> = policies
+            .filter(|policy| policy.is_enabled() && !policy.asks.is_empty())
+            .collect();
+        if in_force.is_empty() {
+            return;
+        }
+        let is_uncovered = |fate: &Fate| {
+            let user = fate.id.as_deref().and_then(|id| world.user(id));
+            let user = user.filter(|user| fate.grant && user.account_enabled != Some(false));
+            user.is_some_and(|user| {
+                let mut policies = in_force.iter();
+                policies.all(|policy| policy.covers(world.snapshot, user, None) == Truth::No)
+            })
+        };
+        let fates = self.fates.iter();
+        let mut names: Vec<_> = fates
+            .filter(|(_, fate)| is_uncovered(fate))
+            .map(|(key, _)| key.clone())
+            .collect();
+        if names.is_empty() {
+            return;
+        }
+        names.sort();
+        let verb = if names.len() == 1 {
+            "guest is"
+        } else {
+            "guests are"
+        };
+        let text = format!(
+            "{} {verb} covered by no conditional access policy in force: {}",
+            names.len(),
+            some(&names)
+        );
+        let finding = self.report(Severity::Warning, "uncovered", None, text);
+        finding.hint = Some(
+            "a policy for all users, or for guests and external users, covers them".to_owned(),
+        );
+    }
+}
