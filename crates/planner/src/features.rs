@@ -3,6 +3,7 @@
 
 use crate::kinds::assignment::{Held, Sort, directory_role};
 use crate::kinds::group::seen::role_assignable;
+use crate::kinds::group::written::Declared;
 use crate::kinds::tenant_policy::Section;
 use crate::load::Config;
 use crate::policy::{Left, Orphaned, Reach};
@@ -29,50 +30,101 @@ pub struct Feature {
 /// Nobody has this id.
 const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
 
+/// What the files use.
+struct Uses {
+    guests: bool,
+    groups: bool,
+    /// Whether somebody may be disabled by a rule.
+    disables: bool,
+    /// Whether somebody is blocked by hand.
+    blocks: bool,
+    deletes: bool,
+    restores: bool,
+    mails: bool,
+    excluded: bool,
+    creates_groups: bool,
+    changes_groups: bool,
+}
+
+impl Uses {
+    fn of(config: &Config) -> Self {
+        let (desired, policy) = (&config.desired, &config.policy);
+        let (mut guests, mut groups) = (desired.guests.values(), desired.groups.values());
+        let (lifecycle, scope) = (&policy.lifecycle, &policy.scope);
+        let ladders = [lifecycle.expired, lifecycle.undeclared];
+        let mut reaches = scope.domains.values().chain([&scope.undeclared]);
+        let is_changed = |group: &Declared| {
+            group.description.is_some() || group.owners.is_some() || group.rule.is_some()
+        };
+        Self {
+            guests: !desired.guests.is_empty(),
+            groups: !desired.groups.is_empty(),
+            disables: ladders.iter().any(|ladder| ladder.disable.is_some())
+                || reaches.any(|reach| *reach != Reach::Report)
+                || lifecycle.orphaned == Orphaned::Disable,
+            blocks: guests.clone().any(|guest| guest.blocked == Some(true)),
+            deletes: ladders.iter().any(|ladder| ladder.delete.is_some())
+                || lifecycle.pending.delete.is_some(),
+            restores: lifecycle.left == Left::Rejoin,
+            mails: guests.any(|guest| guest.invitation.is_ours())
+                || policy.mails.expiring.from.is_some(),
+            excluded: !policy.requirements.excluded.is_empty(),
+            creates_groups: groups.clone().any(|group| group.id.is_none()),
+            changes_groups: groups.any(is_changed),
+        }
+    }
+}
+
 /// Returns every feature. Sources of the permissions: the permission tables of Graph's API pages.
 pub fn features(config: &Config) -> Vec<Feature> {
-    let nobody = |list: &str, permission: &'static str| {
-        let path = format!("/{list}?$filter=id%20eq%20%27{NOBODY}%27&$select=id");
-        Read::list(path, permission).optional()
-    };
-    let guests = || config.desired.guests.values();
-    let groups = || config.desired.groups.values();
-    let lifecycle = &config.policy.lifecycle;
-    let ladders = [lifecycle.expired, lifecycle.undeclared];
-    let scope = &config.policy.scope;
-    let reaches = scope.undeclared != Reach::Report
-        || scope.domains.values().any(|reach| *reach != Reach::Report);
-    let disables = ladders.iter().any(|ladder| ladder.disable.is_some())
-        || reaches
-        || lifecycle.orphaned == Orphaned::Disable;
-    let deletes =
-        ladders.iter().any(|ladder| ladder.delete.is_some()) || lifecycle.pending.delete.is_some();
-    // Nothing is taken while it is not known who holds which role, by groups, too.
-    let reads_groups = groups().len() > 0 || disables || deletes;
-    let read = |name, permissions, without, used, probe| Feature {
+    let uses = Uses::of(config);
+    let mut features = reading(&uses);
+    features.extend(writing(&uses));
+    features.extend(of_sorts(config));
+    features.extend(of_policies(config));
+    features
+}
+
+fn read(
+    name: &'static str,
+    permissions: &'static [&'static str],
+    without: &'static str,
+    used: bool,
+    probe: Option<Read>,
+) -> Feature {
+    Feature {
         name,
         permissions,
         without,
         writes: false,
         used,
         probe,
-    };
-    let write = |name, permissions, without, used| Feature {
-        name,
-        permissions,
-        without,
+    }
+}
+
+fn write(
+    name: &'static str,
+    permissions: &'static [&'static str],
+    without: &'static str,
+    used: bool,
+) -> Feature {
+    Feature {
         writes: true,
-        used,
-        probe: None,
-    };
+        ..read(name, permissions, without, used, None)
+    }
+}
+
+/// Returns what plans read.
+fn reading(uses: &Uses) -> Vec<Feature> {
+    let nobody = format!("/users?$filter=id%20eq%20%27{NOBODY}%27&$select=id");
     let organization = "/organization?$select=id,displayName";
-    let mut features = vec![
+    vec![
         read(
             "guests, deleted guests, sponsors",
             &["User.Read.All"],
             "nothing can be planned",
             true,
-            Some(nobody("users", "User.Read.All")),
+            Some(Read::list(nobody, "User.Read.All").optional()),
         ),
         read(
             "the tenant's name and domains",
@@ -85,28 +137,28 @@ pub fn features(config: &Config) -> Vec<Feature> {
             "groups, and which of them carry roles",
             &["Group.Read.All"],
             "nothing can be planned that concerns groups, and nobody is disabled, stripped or deleted",
-            reads_groups,
+            uses.groups || uses.disables || uses.deletes,
             Some(role_assignable()),
         ),
         read(
             "members and owners of groups",
             &["GroupMember.Read.All"],
             "nothing can be planned that concerns groups",
-            groups().len() > 0,
+            uses.groups,
             None,
         ),
         read(
             "directory roles",
             &["RoleManagement.Read.Directory"],
             "nobody is disabled, stripped or deleted",
-            disables || deletes,
+            uses.disables || uses.deletes,
             Some(directory_role::assignments()),
         ),
         read(
             "which groups conditional access excludes",
             &["Policy.Read.All"],
             "guests may come into such a group unnoticed",
-            !config.policy.requirements.excluded.is_empty(),
+            uses.excluded,
             Some(conditional_access()),
         ),
         read(
@@ -123,19 +175,24 @@ pub fn features(config: &Config) -> Vec<Feature> {
             false,
             None,
         ),
+    ]
+}
+
+/// Returns what runs write.
+fn writing(uses: &Uses) -> Vec<Feature> {
+    vec![
         write(
             "invite, remind, ask for consent again",
             &["User.Invite.All", "User.ReadWrite.All"],
             "nobody is invited",
-            guests().len() > 0,
+            uses.guests,
         ),
         write(
             "send mail from mailboxes of the tenant",
             &["Mail.Send"],
             "whoever is invited that way is owed the welcome, and sponsors are not told; a role of Exchange \
              instead of the permission does not show in the token",
-            guests().any(|guest| guest.invitation.is_ours())
-                || config.policy.mails.expiring.from.is_some(),
+            uses.mails,
         ),
         write(
             "profile, stamp, sponsors, disable, enable",
@@ -147,63 +204,63 @@ pub fn features(config: &Config) -> Vec<Feature> {
             "end sessions",
             &["User.RevokeSessions.All"],
             "whoever is disabled stays signed in until tokens expire",
-            disables || guests().any(|guest| guest.blocked == Some(true)),
+            uses.disables || uses.blocks,
         ),
         write(
             "delete, restore",
             &["User.DeleteRestore.All"],
             "accounts are never deleted, and nobody is brought back",
-            deletes || lifecycle.left == Left::Rejoin,
+            uses.deletes || uses.restores,
         ),
         write(
             "memberships",
             &["GroupMember.ReadWrite.All"],
             "nobody joins or leaves a group",
-            groups().len() > 0,
+            uses.groups,
         ),
         write(
             "create groups",
             &["Group.Create"],
             "groups that do not exist are not created",
-            groups().any(|group| group.id.is_none()),
+            uses.creates_groups,
         ),
         write(
             "change groups and their owners",
             &["Group.ReadWrite.All"],
             "groups stay as they are",
-            groups().any(|group| {
-                group.description.is_some() || group.owners.is_some() || group.rule.is_some()
-            }),
+            uses.changes_groups,
         ),
-    ];
+    ]
+}
+
+/// Returns what guests hold besides memberships.
+fn of_sorts(config: &Config) -> Vec<Feature> {
     let uses = config.desired.uses();
-    for sort in Sort::ALL {
+    let features = Sort::ALL.iter().flat_map(|sort| {
         let rules = sort.rules();
         let asks = !rules.reads(&config.policy, &Held::default()).is_empty();
         // Who has power is read anyway, and stands above.
-        if !rules.is_power() {
-            let probe = None;
-            features.push(read(
-                rules.of_guests(),
-                rules.reading(),
-                NEITHER,
-                asks,
-                probe,
-            ));
-        }
+        let reads = (!rules.is_power())
+            .then(|| read(rules.of_guests(), rules.reading(), NEITHER, asks, None));
         let is_used = uses.contains(sort);
-        features.push(write(rules.of_guests(), rules.writing(), NEITHER, is_used));
-    }
-    for section in Section::ALL {
-        let (terms, used) = (
-            section.terms(),
-            config.desired.policies.contains_key(section),
-        );
+        let writes = write(rules.of_guests(), rules.writing(), NEITHER, is_used);
+        reads.into_iter().chain([writes])
+    });
+    features.collect()
+}
+
+/// Returns the policies of the tenant.
+fn of_policies(config: &Config) -> Vec<Feature> {
+    let uses = config.desired.sections();
+    let features = Section::ALL.iter().flat_map(|section| {
+        let (terms, used) = (section.terms(), uses.contains(section));
         let probe = terms.reads().into_iter().next();
-        features.push(read(terms.noun(), terms.reading(), UNREAD, used, probe));
-        features.push(write(terms.noun(), terms.writing(), UNREAD, used));
-    }
-    features
+        [
+            read(terms.noun(), terms.reading(), UNREAD, used, probe),
+            write(terms.noun(), terms.writing(), UNREAD, used),
+        ]
+    });
+    features.collect()
 }
 
 /// What is lost without the permissions for a policy of the tenant.

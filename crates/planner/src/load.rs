@@ -75,21 +75,28 @@ impl Desired {
         names.into_iter().map(|name| name.to_lowercase()).collect()
     }
 
-    /// Returns the sections whose policies matter: those of the files, and the one that groups expire by.
+    /// Returns the sections whose policies matter: those of the files, and those that groups live by.
     pub fn sections(&self) -> BTreeSet<Section> {
-        let expires = |group: &group::written::Declared| group.options.expiration.is_some();
-        let expiration = self.groups.values().any(expires);
-        let expiration = expiration.then_some(Section::GroupExpiration);
-        self.policies.keys().copied().chain(expiration).collect()
+        let of_group = |group: &group::written::Declared| {
+            let options = &group.options;
+            let expiration = options.expiration.map(|_| Section::GroupExpiration);
+            let settings = options.allow_to_add_guests.map(|_| Section::GroupSettings);
+            [expiration, settings]
+        };
+        let of_groups = self.groups.values().flat_map(of_group).flatten();
+        self.policies.keys().copied().chain(of_groups).collect()
     }
 
-    /// Returns the sorts of things that some entry lists.
+    /// Returns the sorts of things that some entry lists, of a guest or of a group.
     pub fn uses(&self) -> BTreeSet<Sort> {
+        let mut groups = self.groups.values();
+        let licenses = groups.any(|group| group.options.licenses.is_some());
         let given = self
             .guests
             .values()
             .filter_map(|guest| guest.given.as_ref());
-        given.flat_map(|given| given.keys().copied()).collect()
+        let given = given.flat_map(|given| given.keys().copied());
+        given.chain(licenses.then_some(Sort::License)).collect()
     }
 }
 
