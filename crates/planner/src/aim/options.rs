@@ -134,7 +134,8 @@ impl Aim {
     ) -> Option<Licenses> {
         let held = world.snapshot.held(Sort::License);
         let now = seen.map(|seen| world.options(seen));
-        if now.is_some_and(|now| now.licenses.is_none()) || held.names.is_empty() {
+        let unknown = held.names.is_empty() && !world.policy.requirements.licenses.is_empty();
+        if unknown || now.is_some_and(|now| now.licenses.is_none()) {
             let text = "`licenses`, and those of the group or of the tenant could not be read";
             self.cannot_have(declared, "group-licenses-unread", text.to_owned());
             return None;

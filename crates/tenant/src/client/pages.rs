@@ -25,7 +25,7 @@ const SAMPLE: usize = 2;
 const PAGES: usize = 20_000;
 
 /// How many items are decoded at a time: trees take ten times the room of the text.
-const DECODED: usize = 256;
+const DECODED: usize = 64;
 
 /// An object of a list, as the text it came as.
 #[derive(Debug)]
