@@ -2,10 +2,11 @@
 //! without it; and who else acts on the same guests.
 
 use guestlist_planner::features::{Feature, features, grants};
+use guestlist_planner::kinds::tenant_policy::Premium;
 use guestlist_planner::load::Config;
 use guestlist_planner::request::{Answer, Read};
 use guestlist_planner::safe::printable;
-use guestlist_planner::snapshot::{Native, Snapshot, native, organization};
+use guestlist_planner::snapshot::{Native, Snapshot, native, organization, plans};
 use guestlist_tenant::Client;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -44,7 +45,7 @@ pub(crate) async fn doctor(common: &Common, now: Timestamp) -> Result<Exit, Fail
         }
         out.push('\n');
     }
-    out += &licences(client, &config).await;
+    out += &licences(client, &config, now).await;
     out += &others(client, now).await;
     for (writes, what) in [(false, "plan"), (true, "apply, besides")] {
         let used = features.iter().filter(|it| it.used && it.writes == writes);
@@ -125,42 +126,36 @@ fn told(feature: &Feature, state: &State) -> String {
     }
 }
 
-/// Says whether the tenant has the licence that dynamic groups need.
+/// Says whether the tenant has the licence that dynamic groups and policies of groups need.
 /// Source: "Dynamic membership rules", Entra: P1 for every guest who is a member.
-async fn licences(client: &Client, config: &Config) -> String {
-    let dynamic = config
-        .desired
-        .groups
-        .values()
-        .any(|group| group.rule.is_some());
-    let list = Read::list("/subscribedSkus", "LicenseAssignment.Read.All").optional();
-    let plans = match read(client, list).await {
-        Ok(Some(skus)) => skus,
-        Ok(None) => return "Licences\n  unknown  cannot be read               LicenseAssignment.Read.All\n\n".to_owned(),
-        Err(why) => return format!("Licences\n  unknown  {}\n\n", printable(&why)),
+async fn licences(client: &Client, config: &Config, now: Timestamp) -> String {
+    let desired = &config.desired;
+    let dynamic = desired.groups.values().any(|group| group.rule.is_some());
+    let used = match dynamic || !desired.sections().is_empty() {
+        true => "",
+        false => " (not used by these files)",
     };
-    let in_use = |sku: &&Value| {
-        matches!(
-            sku["capabilityStatus"].as_str(),
-            Some("Enabled" | "Warning")
-        )
+    let mut seen = Snapshot::new(now);
+    let read = plans();
+    let permission = read.permission;
+    match client.read(vec![read]).await {
+        Err(why) => return format!("Licences\n  unknown  {}\n\n", printable(&why.to_string())),
+        Ok(answers) => {
+            for (read, answer) in answers {
+                if let Err(why) = seen.absorb(&read, answer) {
+                    let why = printable(&why.to_string());
+                    return format!("Licences\n  unknown  {why}\n\n");
+                }
+            }
+        }
+    }
+    let (name, premium) = ("dynamic groups, policies of groups", Premium::P1);
+    let (word, needs) = match seen.has(premium) {
+        Some(true) => ("ready", premium.called()),
+        Some(false) => ("missing", premium.called()),
+        None => ("unknown", permission),
     };
-    let plans = plans
-        .iter()
-        .filter(in_use)
-        .flat_map(|sku| sku["servicePlans"].as_array().into_iter().flatten());
-    let has = plans
-        .filter(|plan| plan["provisioningStatus"] != "Disabled")
-        .filter_map(|plan| plan["servicePlanName"].as_str())
-        .any(|name| name.starts_with("AAD_PREMIUM"));
-    let used = if dynamic {
-        ""
-    } else {
-        " (not used by these files)"
-    };
-    let word = if has { "ready" } else { "missing" };
-    let name = "dynamic groups";
-    format!("Licences\n  {word:8} {name:42} Microsoft Entra ID P1{used}\n\n")
+    format!("Licences\n  {word:8} {name:42} {needs}{used}\n\n")
 }
 
 /// Says who else acts on guests: two robots must not fight over a person.

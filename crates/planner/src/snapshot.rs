@@ -17,12 +17,12 @@ use crate::kinds::assignment::{Held, Sort};
 use crate::kinds::group::options::{Asked, template_id};
 use crate::kinds::group::seen::{self as group, SeenGroups};
 use crate::kinds::guest::user::{DecodeError, User, text};
-use crate::kinds::tenant_policy::{Section, Seen as SeenPolicies};
+use crate::kinds::tenant_policy::{Premium, Section, Seen as SeenPolicies};
 use crate::request::{Answer, Read};
 
 pub use native::{Native, native};
 use reads::role_reads;
-pub use reads::{conditional_access, governed, organization, user_named};
+pub use reads::{conditional_access, governed, organization, plans, user_named};
 pub(crate) use reads::{groups_by_id, groups_named, holds, principals_by_id};
 
 /// The version of the file format. A reader refuses a newer one.
@@ -330,11 +330,15 @@ impl Snapshot {
             // Denied, it is not known what there is.
             Some(Topic::Plans) if self.denied.contains(&read.path) => {}
             Some(Topic::Plans) => {
-                let plans = items
-                    .iter()
-                    .filter(|sku| sku["capabilityStatus"] != "Suspended");
-                let plans =
-                    plans.flat_map(|sku| sku["servicePlans"].as_array().into_iter().flatten());
+                let is_in_use = |sku: &&Value| {
+                    let status = sku["capabilityStatus"].as_str();
+                    matches!(status, Some("Enabled" | "Warning"))
+                };
+                let skus = items.iter().filter(is_in_use);
+                let plans = skus
+                    .flat_map(|sku| sku["servicePlans"].as_array())
+                    .flatten();
+                let plans = plans.filter(|plan| plan["provisioningStatus"] != "Disabled");
                 let plans = plans.filter_map(|plan| text(plan, "servicePlanName"));
                 self.plans.get_or_insert_default().extend(plans);
             }
@@ -381,6 +385,12 @@ impl Snapshot {
     /// Returns whether a read was answered.
     pub(crate) fn knows(&self, read: &Read) -> bool {
         self.done.contains(&read.path) && !self.denied.contains(&read.path)
+    }
+
+    /// Returns whether the tenant has bought a licence, if that was read.
+    pub fn has(&self, premium: Premium) -> Option<bool> {
+        let plans = self.plans.as_ref()?;
+        Some(premium.plans().iter().any(|plan| plans.contains(*plan)))
     }
 
     /// Returns the policies of a section, as far as they were read.

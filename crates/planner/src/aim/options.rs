@@ -92,14 +92,16 @@ impl Aim {
     }
 
     fn expires(&mut self, world: World<'_>, declared: &Declared, wanted: bool) -> Option<bool> {
+        if !world.knows(Section::GroupExpiration) {
+            let text = "`expiration`, and it could not be read by which policy groups expire";
+            self.cannot_have(declared, "group-expiration", text.to_owned());
+            return None;
+        }
         let refused = match (world.expiration_then().and_then(covers), wanted) {
             (Some(Covers::Selected), _) => return Some(wanted),
             (Some(Covers::All), true) | (Some(Covers::None) | None, false) => return None,
             (Some(Covers::All), false) => "`expiration: false`, and the policy covers all groups",
             (Some(Covers::None), true) => "`expiration: true`, and the policy covers no groups",
-            (None, true) if !world.knows(Section::GroupExpiration) => {
-                "`expiration: true`, and it could not be read whether there is a policy"
-            }
             (None, true) => "`expiration: true`, and the tenant has no such policy",
         };
         self.cannot_have(declared, "group-expiration", refused.to_owned());

@@ -87,8 +87,7 @@ impl Aim {
 impl World<'_> {
     /// Returns that the tenant has not bought a licence, if that is known.
     pub(super) fn lacks(&self, needs: Premium) -> Option<String> {
-        let plans = self.snapshot.plans.as_ref()?;
-        let has = needs.plans().iter().any(|plan| plans.contains(*plan));
-        (!has).then(|| format!("needs {}, which the tenant does not have", needs.called()))
+        let lacks = self.snapshot.has(needs) == Some(false);
+        lacks.then(|| format!("needs {}, which the tenant does not have", needs.called()))
     }
 }

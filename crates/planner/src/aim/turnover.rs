@@ -185,68 +185,52 @@ impl Turnover {
     /// Returns why the rule is not changed. `excluded` says why guests may not come into the group.
     fn refusals(&self, excluded: Option<String>) -> Vec<Refusal> {
         let lacks: Vec<_> = self.lacks.iter().collect();
-        let excluded = excluded.unwrap_or_default();
-        let entering: &[String] = match excluded.is_empty() {
-            true => &[],
-            false => &self.comes,
+        let lacks = some(&lacks);
+        let mut refusals = Vec::new();
+        let mut refuse = |code, who: &[String], text: &dyn Fn(&str) -> String, hint| {
+            if !who.is_empty() {
+                refusals.push((code, text(&some(who)), hint));
+            }
         };
-        let all: [(&[String], Refusal); 5] = [
-            (
-                &self.untold,
-                (
-                    "rule-unknown",
-                    format!(
-                        "whom its new membershipRule takes in cannot be told of {}: {} is not known",
-                        some(&self.untold),
-                        some(&lacks)
-                    ),
-                    Some("change it where Entra can check it, and then here"),
-                ),
-            ),
-            (
-                &self.unread,
-                (
-                    "rule-unknown",
-                    format!(
-                        "whom its new membershipRule drops cannot be told: {} could not be read",
-                        some(&self.unread)
-                    ),
-                    Some("plan again in a while"),
-                ),
-            ),
-            (
-                &self.people,
-                (
-                    "rule-drops-people",
-                    format!(
-                        "its new membershipRule drops people who are no guests: {}",
-                        some(&self.people)
-                    ),
-                    Some("nothing is ever taken from people who are no guests"),
-                ),
-            ),
-            (
-                &self.kept,
-                (
-                    "rule-drops-kept",
-                    format!(
-                        "its new membershipRule drops guests from whom nothing is taken: {}",
-                        some(&self.kept)
-                    ),
-                    Some("see scope.protected and requirements.privileged"),
-                ),
-            ),
-            (
-                entering,
-                (
-                    "excluded-group",
-                    format!("its new membershipRule takes guests into a group {excluded}"),
-                    None,
-                ),
-            ),
-        ];
-        let wrong = all.into_iter().filter(|(who, _)| !who.is_empty());
-        wrong.map(|(_, refusal)| refusal).collect()
+        refuse(
+            "rule-unknown",
+            &self.untold,
+            &|who| {
+                format!(
+                    "whom its new membershipRule takes in cannot be told of {who}: {lacks} is not known"
+                )
+            },
+            Some("change it where Entra can check it, and then here"),
+        );
+        refuse(
+            "rule-unknown",
+            &self.unread,
+            &|who| {
+                format!("whom its new membershipRule drops cannot be told: {who} could not be read")
+            },
+            Some("plan again in a while"),
+        );
+        refuse(
+            "rule-drops-people",
+            &self.people,
+            &|who| format!("its new membershipRule drops people who are no guests: {who}"),
+            Some("nothing is ever taken from people who are no guests"),
+        );
+        refuse(
+            "rule-drops-kept",
+            &self.kept,
+            &|who| format!("its new membershipRule drops guests from whom nothing is taken: {who}"),
+            Some("see scope.protected and requirements.privileged"),
+        );
+        if let Some(why) = excluded {
+            refuse(
+                "excluded-group",
+                &self.comes,
+                &|_| format!("its new membershipRule takes guests into a group {why}"),
+                None,
+            );
+        }
+        refusals
     }
 }
 

@@ -143,7 +143,7 @@ fn setting_templates() -> Read {
 }
 
 /// Returns the read of what the tenant has bought.
-fn plans() -> Read {
+pub fn plans() -> Read {
     let path = "/subscribedSkus?$select=capabilityStatus,servicePlans";
     let read = Read::list(path, "LicenseAssignment.Read.All").optional();
     read.about(Topic::Plans)

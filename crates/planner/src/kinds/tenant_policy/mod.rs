@@ -119,14 +119,14 @@ pub(crate) trait Terms: Sync {
 
 /// A licence of Microsoft Entra ID for the whole tenant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Premium {
+pub enum Premium {
     /// P1, or anything that has it in it.
     P1,
 }
 
 impl Premium {
     /// Returns what people call it.
-    pub(crate) fn called(self) -> &'static str {
+    pub fn called(self) -> &'static str {
         match self {
             Self::P1 => "Microsoft Entra ID P1",
         }
