@@ -1,7 +1,7 @@
 //! Policies of the tenant, and what groups have besides their members, against a served tenant: made,
 //! changed, drifted, left alone; what a missing permission says; and what import writes of them.
 
-use guestlist_sandbox::Behaviour;
+use guestlist_sandbox::{Act, Behaviour, Elsewhere, Fault};
 use serde_json::{Value, json};
 
 use crate::harness::{REAL, Repository, Tenant};
@@ -126,7 +126,7 @@ fn group_settings_are_made_and_changed_with_all_their_values() {
     let planned = tenant.run(&files, &["plan"]).ends(0).stdout;
     assert!(
         planned
-            .contains("group partners takes no guests: `groupSettings.allowToAddGuests` is false"),
+            .contains("group partners takes no guests: `AllowToAddGuests` of the tenant is false"),
         "{planned}"
     );
     assert!(
@@ -206,7 +206,7 @@ fn a_group_gives_its_members_a_licence_and_takes_it_from_guests_only() {
     tenant.sandbox.edit(&id, json!({ "members": [ada, grace] }));
     let planned = tenant.run(&files, &["plan"]).ends(0).stdout;
     assert!(
-        planned.contains("would lose license POWER_BI_STANDARD"),
+        planned.contains("would take license POWER_BI_STANDARD from members who are no guests"),
         "{planned}"
     );
     assert!(planned.contains("Nothing can be done"), "{planned}");
@@ -307,4 +307,61 @@ fn explain_tells_which_conditional_access_policies_cover_a_guest() {
     for all                                               mfa
     for guests                                            mfa
     ");
+}
+
+#[test]
+fn promise_11_what_somebody_else_changes_meanwhile_is_not_overwritten() {
+    let tenant = Tenant::empty();
+    tenant.managed(ADA);
+    let grace = tenant.sandbox.find("grace@fabrikam.example").unwrap();
+    let given =
+        format!("{EXPIRATION}{LICENSE}groups: [{{name: analysts, licenses: [POWER_BI_STANDARD]}}]");
+    let files = repository(&given);
+    files.write(
+        "guests/a.yaml",
+        format!("guests: [{{mail: {ADA}, groups: [analysts]}}]"),
+    );
+    tenant.applied(&files);
+    let taken = format!(
+        "{}{LICENSE}groups: [{{name: analysts, licenses: []}}]",
+        EXPIRATION.replace("180d", "365d")
+    );
+    files.write("policies/governing.yaml", taken.as_str());
+    // Both change while the run is under way: at the look right before the write.
+    let id = tenant.sandbox.find("analysts").unwrap();
+    let policy = only(&tenant, "groupLifecyclePolicies")["id"].clone();
+    let policy = format!("/groupLifecyclePolicies/{}", policy.as_str().unwrap());
+    let reference = json!({ "@odata.id": format!("https://graph.microsoft.com/v1.0/directoryObjects/{grace}") });
+    let members = format!("/groups/{id}/members");
+    let joins = Elsewhere::new("POST", &format!("{members}/$ref"), Some(reference));
+    let edits = Elsewhere::new(
+        "PATCH",
+        &policy,
+        Some(json!({ "groupLifetimeInDays": 200 })),
+    );
+    tenant.sandbox.behave(Behaviour {
+        faults: vec![
+            Fault::on("GET", &members, Act::Meanwhile(vec![joins])).after(1),
+            Fault::on(
+                "GET",
+                "/groupLifecyclePolicies",
+                Act::Meanwhile(vec![edits]),
+            )
+            .after(1),
+        ],
+        ..Behaviour::default()
+    });
+    let applied = tenant.run(&files, &["apply", "--yes"]).ends(4);
+    let said = format!("{}{}", applied.stdout, applied.stderr);
+    for why in [
+        "the policy changed since the plan was made",
+        "the rule or the members of the group changed since the plan was made",
+    ] {
+        assert!(said.contains(why), "{said}");
+    }
+    assert_eq!(licenses(&tenant, ADA), (0, 1));
+    assert_eq!(
+        only(&tenant, "groupLifecyclePolicies")["groupLifetimeInDays"],
+        200
+    );
 }

@@ -167,7 +167,7 @@ fn who_cannot_run_scripts_reads_the_first_page() {
         .call("DOM.getDocument", json!({ "depth": -1 }))
         .to_string();
     assert!(
-        document.contains("mary@contoso.example") && document.contains("guests/contoso.yaml:30")
+        document.contains("mary@contoso.example") && document.contains("guests/contoso.yaml:33")
     );
     assert!(
         !document.contains("Search guests"),

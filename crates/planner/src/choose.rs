@@ -43,15 +43,18 @@ pub(crate) fn hold_back(steps: &mut Vec<Step>, findings: &mut Vec<Finding>, limi
     before - steps.len()
 }
 
-/// Keeps one guest's steps, and the creation of groups that the guest joins.
+/// Keeps one guest's steps, and the creation of groups that the guest joins and of what those need.
 pub(crate) fn restrict(steps: &mut Vec<Step>, findings: &mut Vec<Finding>, only: &str) {
     let is_its = |object: &Object| object.guest() == Some(only);
-    let joined: BTreeSet<_> = steps
-        .iter()
-        .map(|step| step.change.object())
-        .filter(|object| is_its(object))
-        .flat_map(Object::refs)
+    let objects = steps.iter().map(|step| step.change.object());
+    let its = objects.filter(|object| is_its(object));
+    let mut joined: BTreeSet<_> = its.flat_map(Object::refs).collect();
+    // What is made for the guest may need something that is made for it.
+    let needed = steps.iter().filter(|step| joined.contains(&step.address));
+    let needed: Vec<_> = needed
+        .flat_map(|step| step.change.object().refs())
         .collect();
+    joined.extend(needed);
     let made = |step: &Step| {
         matches!(step.change, Change::Create { .. }) && joined.contains(&step.address)
     };

@@ -319,6 +319,16 @@ pub fn grants(granted: &[String], needed: &str) -> bool {
             "Directory.ReadWrite.All",
         ],
         "AuditLog.Read.All" => &["Directory.Read.All"],
+        "Directory.Read.All"
+        | "GroupSettings.ReadWrite.All"
+        | "LicenseAssignment.ReadWrite.All" => &["Directory.ReadWrite.All"],
+        "GroupSettings.Read.All" => &[
+            "GroupSettings.ReadWrite.All",
+            "Group.Read.All",
+            "Group.ReadWrite.All",
+            "Directory.Read.All",
+            "Directory.ReadWrite.All",
+        ],
         "EntitlementManagement.Read.All" => &["EntitlementManagement.ReadWrite.All"],
         "User.Invite.All" | "User.RevokeSessions.All" => {
             &["User.ReadWrite.All", "Directory.ReadWrite.All"]

@@ -14,6 +14,7 @@ use crate::effort::Effort;
 use crate::finding::{Finding, Severity};
 use crate::forecast::Coming;
 use crate::kinds::group::Group;
+use crate::kinds::tenant_policy::TenantPolicy;
 use crate::kinds::{Action, Change, Object, Stage};
 use crate::limits::{Exceeded, Hand, check};
 use crate::load::{Config, Origin};
@@ -108,19 +109,40 @@ impl Step {
 
     /// Returns what happens to those who lose something by the step, before the group's name.
     pub fn loss(&self) -> &'static str {
-        match self.changes_rule() {
-            Some(_) => "falls out of dynamic group",
-            None => "loses a license of group",
+        match self.change.object() {
+            Object::TenantPolicy(_) => "loses access to Microsoft 365 groups by",
+            _ if self.changes_rule() => "falls out of dynamic group",
+            _ => "loses a license of group",
         }
     }
 
-    /// Returns the group of the tenant whose rule the step changes, if it does.
-    pub fn changes_rule(&self) -> Option<(&Group, &str)> {
+    /// Returns whether the step changes the rule of a group.
+    fn changes_rule(&self) -> bool {
+        matches!(&self.change, Change::Update { before: Object::Group(before), after: Object::Group(after) }
+            if before.rule() != after.rule())
+    }
+
+    /// Returns the group of the tenant on whose members the step hangs, if it does: it changes its rule, or
+    /// what its members get.
+    pub fn hangs_on_members(&self) -> Option<(&Group, &str)> {
         match &self.change {
             Change::Update {
                 before: Object::Group(before),
                 after: Object::Group(after),
-            } if before.rule() != after.rule() => Some((before, self.id.as_deref()?)),
+            } if before.rule() != after.rule() || before.has.licenses != after.has.licenses => {
+                Some((before, self.id.as_deref()?))
+            }
+            _ => None,
+        }
+    }
+
+    /// Returns the policy of the tenant that the step changes, as it was planned, if it does.
+    pub fn changes_policy(&self) -> Option<&TenantPolicy> {
+        match &self.change {
+            Change::Update {
+                before: Object::TenantPolicy(before),
+                ..
+            } => Some(before),
             _ => None,
         }
     }

@@ -143,6 +143,12 @@ impl Dynamic {
         self.asking.contains_key(property)
     }
 
+    /// Returns the groups whose rules ask for a property.
+    pub(super) fn that_ask(&self, property: &str) -> Vec<&Ruled> {
+        let places = self.asking.get(property).into_iter().flatten();
+        places.map(|place| &self.groups[*place]).collect()
+    }
+
     /// Returns what it means that somebody changes, for each group whose rule asks for what changes.
     pub(super) fn effects(&self, then: &Person<'_>, now: &Person<'_>) -> Effects<'_> {
         self.asked(then.differing(now), then, now)

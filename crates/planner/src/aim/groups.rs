@@ -133,10 +133,10 @@ impl Aim {
                 .map(|id| self.principal_name(world, id))
                 .collect()
         });
+        let [already, has] = self.has(world, declared, seen);
         let mut there = seen.object(&declared.name, owners);
-        there.has = self.has_already(world, declared, seen);
+        there.has = already;
         self.see(Object::Group(there.into()), Some(&seen.id));
-        let has = self.has_wanted(world, declared, Some(seen));
         let mut properties = managed_properties(declared);
         if declared.rule.is_some() && !seen.changes_rule(declared) {
             properties.insert("membershipRule".to_owned(), seen.rule.clone());

@@ -345,7 +345,7 @@ impl Aim {
             .at(&granted.origin);
             return;
         }
-        if let Some(why) = world.closed(group, seen).filter(|_| !is_member) {
+        if let Some(why) = self.closed(world, group, seen).filter(|_| !is_member) {
             self.block(
                 "closed-group",
                 &address,

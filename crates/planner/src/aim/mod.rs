@@ -173,7 +173,8 @@ pub(crate) fn aim(
     aim.kept_memberships(world);
     aim.assignments(world);
     aim.follow_rules(world);
-    aim.licenses_taken(world);
+    aim.follow_options(world);
+    aim.follow_policies();
     aim.uncovered(world);
     aim.unread();
     aim

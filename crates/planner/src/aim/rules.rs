@@ -41,8 +41,39 @@ impl Aim {
                 }
                 _ => {}
             }
+            self.licensed(&dynamic, drawn);
         }
         self.changes = changes;
+    }
+
+    /// Says of a change of what the members of a group get that rules may ask for it.
+    fn licensed(&mut self, dynamic: &Dynamic, drawn: &mut Drawn) {
+        let Object::Group(after) = drawn.change.object() else {
+            return;
+        };
+        let before = match drawn.change.before() {
+            Some(Object::Group(before)) => before.has.licenses.as_ref(),
+            _ => None,
+        };
+        let asking = dynamic.that_ask("assignedPlans");
+        if asking.is_empty() || after.has.licenses.as_ref() == before {
+            return;
+        }
+        let address = Address::group(&after.name);
+        for group in &asking {
+            if let Some(why) = &group.excluded {
+                let text = format!(
+                    "its members may come into dynamic group {}, {why}",
+                    group.name
+                );
+                self.warn("excluded-group", &address, text);
+            }
+        }
+        let names: Vec<_> = asking.iter().map(|group| group.name.as_str()).collect();
+        drawn.notes.push(format!(
+            "its members may come into or fall out of {}: user.assignedPlans is not known",
+            groups(&names)
+        ));
     }
 
     /// Returns what a change means for who is in which dynamic group, if it is about one person.
@@ -108,13 +139,20 @@ impl Aim {
         edge: &Membership,
         enters: bool,
     ) -> Option<Effects<'a>> {
-        if !dynamic.asks("memberOf") {
+        let declared = world.desired.groups.get(&edge.group);
+        let gives = declared.is_some_and(|group| group.options.licenses.is_some());
+        let asked = if gives {
+            &["memberOf", "assignedPlans"][..]
+        } else {
+            &["memberOf"]
+        };
+        if !asked.iter().any(|property| dynamic.asks(property)) {
             return None;
         }
         let group = self.ids.get(&Address::group(&edge.group))?;
         let user = self.account(world, &edge.guest)?;
         let member = |is_member| Person::seen(user).member(group, is_member);
-        Some(dynamic.asked(["memberOf"], &member(!enters), &member(enters)))
+        Some(dynamic.asked(asked.iter().copied(), &member(!enters), &member(enters)))
     }
 
     /// Returns the account of a guest who is in the tenant.
@@ -292,6 +330,11 @@ fn edited(changes: &[Drawn]) -> BTreeMap<String, Guest> {
     }
     let edited = changes.iter().filter_map(|drawn| match &drawn.change {
         Change::Update {
+            after: Object::Guest(guest),
+            ..
+        }
+        | Change::Act {
+            action: Action::Repoint,
             after: Object::Guest(guest),
             ..
         } => Some((guest.key.clone(), (**guest).clone())),

@@ -1,10 +1,12 @@
 //! Policies of the tenant: what should change of them, and what a person should know.
 
+use serde_json::Value;
+
 use super::{Aim, World};
 use crate::finding::Severity;
 use crate::kinds::Object;
-use crate::kinds::tenant_policy::{Declared, Premium, Section, TenantPolicy};
-use crate::plan::Because;
+use crate::kinds::tenant_policy::{Declared, Premium, Section, Takes, TenantPolicy};
+use crate::plan::{Because, Count};
 
 impl Aim {
     pub(super) fn tenant_policies(&mut self, world: World<'_>) {
@@ -28,14 +30,31 @@ impl Aim {
                 self.settle();
             }
         }
+    }
+
+    /// Says what changes of policies mean, and counts what they take.
+    pub(super) fn follow_policies(&mut self) {
+        let managed = self.fates.iter().filter(|(_, fate)| fate.id.is_some());
+        let mut managed: Vec<_> = managed.map(|(key, _)| key.clone()).collect();
+        managed.sort();
         for drawn in &mut self.changes {
-            if let Object::TenantPolicy(after) = drawn.change.object() {
-                let before = match drawn.change.before() {
-                    Some(Object::TenantPolicy(before)) => Some(&before.properties),
-                    _ => None,
-                };
-                let notes = after.section.terms().notes(before, &after.properties);
-                drawn.notes = notes.into_iter().map(str::to_owned).collect();
+            let Object::TenantPolicy(after) = drawn.change.object() else {
+                continue;
+            };
+            let before = match drawn.change.before() {
+                Some(Object::TenantPolicy(before)) => Some(&before.properties),
+                _ => None,
+            };
+            let terms = after.section.terms();
+            let notes = terms.notes(before, &after.properties).into_iter();
+            drawn.notes = notes.map(str::to_owned).collect();
+            match terms.takes(before, &after.properties) {
+                Takes::Nothing => {}
+                Takes::Something => drawn.counts = Some(Count::Removal),
+                Takes::FromGuests => {
+                    drawn.counts = Some(Count::Removal);
+                    drawn.loses.clone_from(&managed);
+                }
             }
         }
     }
@@ -69,14 +88,23 @@ impl Aim {
                     "the tenant has {} of it: which is meant is not said",
                     several.len()
                 );
-                self.block("policy-ambiguous", &address, text)
+                self.block_itself("policy-ambiguous", &address, text)
                     .at(&declared.origin);
                 return;
             }
         }
-        let needs = section.terms().needs(&declared.properties);
+        let there = seen.named.get(&declared.name).and_then(|all| all.first());
+        let differs = |name: &String, value: &Value| {
+            there.is_none_or(|(_, there)| there.get(name) != Some(value))
+        };
+        let mut changed = declared.properties.clone();
+        changed.retain(|name, value| differs(name, value));
+        let needs = section
+            .terms()
+            .needs(&changed)
+            .filter(|_| !changed.is_empty());
         if let Some(text) = needs.and_then(|needs| world.lacks(needs)) {
-            self.block("unlicensed", &address, text)
+            self.block_itself("unlicensed", &address, text)
                 .at(&declared.origin);
         }
         let because = Because::written(&declared.origin);

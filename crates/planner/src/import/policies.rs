@@ -42,13 +42,13 @@ pub fn file(
                     section.key()
                 ));
             }
-            Some([(_, properties)]) => {
-                text += &format!(
-                    "{}:\n{}",
-                    section.key(),
-                    section.terms().written(properties)
-                );
-            }
+            Some([(_, properties)]) => match section.terms().written(properties) {
+                Some(written) => text += &format!("{}:\n{written}", section.key()),
+                None => notes.push(format!(
+                    "`{}` left out: no file can say what it says",
+                    section.key()
+                )),
+            },
             _ => {}
         }
     }

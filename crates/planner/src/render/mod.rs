@@ -132,6 +132,11 @@ fn fields(step: &Step) -> Vec<(String, String)> {
     ) {
         return Vec::new();
     }
+    // By their names: the ids are for programs.
+    let value = |value: &Value| match value {
+        Value::Object(map) => value_of(&Value::from_iter(map.keys().map(String::as_str))),
+        other => value_of(other),
+    };
     let creates = matches!(step.change, Change::Create { .. });
     let side = |side: &Option<Value>| side.as_ref().map_or_else(|| "nothing".to_owned(), value);
     let fields = step.change.fields().into_iter();
@@ -149,12 +154,12 @@ fn fields(step: &Step) -> Vec<(String, String)> {
 }
 
 /// Returns a value as people read it.
-fn value(value: &Value) -> String {
+fn value_of(value: &Value) -> String {
     match value {
         Value::String(text) => printable(&format!("\"{text}\"")),
         Value::Array(items) => format!(
             "[{}]",
-            items.iter().map(self::value).collect::<Vec<_>>().join(", ")
+            items.iter().map(value_of).collect::<Vec<_>>().join(", ")
         ),
         other => printable(&other.to_string()),
     }

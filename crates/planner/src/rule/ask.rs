@@ -280,6 +280,10 @@ pub(super) fn folded(text: &str) -> String {
         return text.to_ascii_uppercase();
     }
     let upper = |letter: char| {
+        // Upper case would make plain letters of them.
+        if matches!(letter, 'ı' | 'ſ') {
+            return letter;
+        }
         let mut upper = letter.to_uppercase();
         match (upper.next(), upper.next()) {
             (Some(one), None) => one,

@@ -3,13 +3,15 @@
 
 use std::collections::BTreeMap;
 
+use guestlist_planner::finding::Severity;
 use guestlist_planner::kinds::tenant_policy::Section;
 use guestlist_planner::load::load;
 use guestlist_planner::plan::Request;
 use guestlist_planner::yaml::Source;
 use serde_json::json;
 
-use crate::tenant::{Tenant, instant};
+use crate::rules::dynamic;
+use crate::tenant::{Tenant, guest, instant, stamped};
 
 const NOW: &str = "2026-05-02";
 
@@ -188,6 +190,7 @@ fn a_group_is_among_those_that_expire() {
     insta::assert_snapshot!(planned(&tenant("Selected"), &partners("expiration: true")), @"
     ~ group partners                                          policies/all.yaml:2
         expiration  false → true
+        is deleted after 180 days in which nobody uses it
 
     0 to create, 1 to change, 0 to delete. 1 unchanged, 0 not ours.
     About 1 write, less than a minute.
@@ -212,6 +215,7 @@ fn a_group_is_among_those_that_expire() {
         managedGroupTypes  "All" → "Selected"
     ~ group partners                                          policies/all.yaml:2
         expiration  nothing → true
+        is deleted after 180 days in which nobody uses it
 
     0 to create, 2 to change, 0 to delete. 0 unchanged, 0 not ours.
     About 2 writes, less than a minute.
@@ -220,7 +224,7 @@ fn a_group_is_among_those_that_expire() {
     insta::assert_snapshot!(planned(&all, kept), @"
     Nothing can be done: 1 error. 1 unchanged, 0 not ours.
 
-    error: group partners: `expiration: false`, and the policy covers all groups (policies/all.yaml:1)
+    error: group partners: `expiration` is false, and the policy covers all groups (policies/all.yaml:1)
     ");
     let without = Tenant {
         groups: tenant("All").groups,
@@ -230,7 +234,7 @@ fn a_group_is_among_those_that_expire() {
     insta::assert_snapshot!(planned(&without, &wanted), @"
     Nothing can be done: 1 error. 1 unchanged, 0 not ours.
 
-    error: group partners: `expiration: true`, and the tenant has no such policy (policies/all.yaml:1)
+    error: group partners: `expiration` is true, and the tenant has no such policy (policies/all.yaml:1)
     ");
     let security = wanted.replace("name: partners", "name: new");
     insta::assert_snapshot!(planned(&tenant("Selected"), &security), @"
@@ -324,4 +328,170 @@ fn what_is_written_about_policies_is_checked() {
     groups: [{name: a, licenses: [POWER_BI_STANDARD]}]
       `requirements.licenses` does not name license `POWER_BI_STANDARD`
     ");
+}
+
+#[test]
+fn promise_7_what_a_policy_takes_from_people_counts() {
+    let mut tenant = tenant("Selected");
+    let ours = json!({ "onPremisesExtensionAttributes": stamped("") });
+    tenant.users = vec![guest("g1", "ada@contoso.example", ours)];
+    let guests = "guests: [{mail: ada@contoso.example}]";
+    let plan = |files: &str, request: &Request| tenant.plan(guests, files, NOW, request);
+    let narrower =
+        "groupSettings: {allowGuestsToAccessGroups: false}\nlimits: {removals: {count: 0}}";
+    let found = plan(narrower, &Request::default());
+    assert_eq!(found.limits[0].found, 1);
+    assert_eq!(found.steps[0].loses, ["ada@contoso.example"]);
+    let without = Request {
+        no_removals: true,
+        ..Request::default()
+    };
+    for files in [
+        narrower,
+        "groupExpiration: {lifetime: 90d, groups: selected}",
+        "groupExpiration: {lifetime: 180d, groups: all}",
+    ] {
+        assert_eq!(plan(files, &without).steps, [], "{files}");
+    }
+    let longer = "groupExpiration: {lifetime: 365d, groups: none}";
+    assert_eq!(plan(longer, &without).steps.len(), 1);
+}
+
+#[test]
+fn what_cannot_be_told_of_expiration_is_an_error_and_changes_nothing() {
+    let said = |tenant: &Tenant, files: &str| {
+        let plan = tenant.plan(
+            "guests: [{mail: new@contoso.example, groups: [partners]}]",
+            files,
+            NOW,
+            &Request::default(),
+        );
+        let steps = plan.steps.iter().map(|step| step.address.to_string());
+        let errors = plan
+            .findings
+            .iter()
+            .filter(|it| it.severity == Severity::Error);
+        let errors = errors.map(|it| format!("  {}", it.text));
+        steps.chain(errors).collect::<Vec<_>>().join("\n")
+    };
+    let own = "groups: [{name: partners, adopt: true, expiration: true}]";
+    let mut unread = tenant("Selected");
+    unread.groups[0]["expires"] = json!("denied");
+    insta::assert_snapshot!(said(&unread, own), @"
+    guest new@contoso.example
+    membership partners / new@contoso.example
+      `expiration` could not be read of the group
+    ");
+    insta::assert_snapshot!(said(&tenant("OfTheFuture"), own), @"
+    guest new@contoso.example
+    membership partners / new@contoso.example
+      `expiration` needs a policy that says which groups expire
+    ");
+    let mut two = tenant("Selected");
+    let policies = two
+        .tenant_policies
+        .get_mut(&Section::GroupExpiration)
+        .unwrap();
+    policies.push(policies[0].clone());
+    insta::assert_snapshot!(said(&two, &partners("expiration: true")), @"
+    guest new@contoso.example
+    membership partners / new@contoso.example
+      `expiration` needs `groupExpiration`, which is blocked
+      the tenant has 2 of it: which is meant is not said
+    ");
+    // What else is said of a group does not hang on a policy that stays as it is.
+    let mut declared = two.clone();
+    declared.groups[0]["expires"] = json!([{ "id": "p" }]);
+    let described = "groups: [{name: partners, adopt: true, description: New}]";
+    insta::assert_snapshot!(said(&declared, described), @"
+    group partners
+    guest new@contoso.example
+    membership partners / new@contoso.example
+    ");
+    // Nobody is promised a group that is not made.
+    let nowhere = Tenant::default();
+    let new = "groups: [{name: partners, type: microsoft365, expiration: true}]";
+    insta::assert_snapshot!(said(&nowhere, new), @"
+    guest new@contoso.example
+      `expiration` is true, and the tenant has no such policy
+    ");
+}
+
+#[test]
+fn only_what_changes_asks_for_the_licence() {
+    let setting = json!({ "id": "s", "displayName": "Group.Unified", "templateId": "t1", "values": [{ "name": "AllowToAddGuests", "value": "true" }] });
+    let tenant = Tenant {
+        is_free: true,
+        tenant_policies: BTreeMap::from([(Section::GroupSettings, vec![setting])]),
+        ..Tenant::default()
+    };
+    insta::assert_snapshot!(planned(&tenant, "groupSettings: {allowToAddGuests: true}"), @"
+    Nothing to do. 1 unchanged, 0 not ours.
+    ");
+}
+
+#[test]
+fn a_guest_alone_brings_along_what_the_group_needs() {
+    let files = format!(
+        "{SAME}\ngroups: [{{name: new, type: microsoft365, expiration: true}}, {{name: other}}]"
+    );
+    let request = Request {
+        only: Some("ada@contoso.example".to_owned()),
+        ..Request::default()
+    };
+    let guests = "guests: [{mail: ada@contoso.example, groups: [new]}]";
+    let plan = Tenant::default().plan(guests, &files, NOW, &request);
+    let steps: Vec<_> = plan
+        .steps
+        .iter()
+        .map(|step| step.address.to_string())
+        .collect();
+    insta::assert_snapshot!(steps.join("\n"), @"
+    group expiration of the tenant
+    group new
+    guest ada@contoso.example
+    membership new / ada@contoso.example
+    ");
+}
+
+#[test]
+fn a_licence_of_a_group_says_who_gets_it_and_where_it_may_lead() {
+    let mut tenant = tenant("Selected");
+    let ours = json!({ "onPremisesExtensionAttributes": stamped("") });
+    tenant.users = vec![guest("g1", "ada@contoso.example", ours)];
+    tenant.groups[0]["members"] = json!(["g1"]);
+    let rule = r#"user.assignedPlans -any (assignedPlan.service -eq "PowerBI")"#;
+    tenant.groups.push(dynamic("d", "by plan", rule, &[]));
+    let licensed = format!(
+        "requirements: {{licenses: [POWER_BI_STANDARD]}}\n{}",
+        partners("licenses: [POWER_BI_STANDARD]")
+    );
+    insta::assert_snapshot!(planned(&tenant, &licensed), @r#"
+    ~ group partners                                          policies/all.yaml:3
+        licenses  [] → ["POWER_BI_STANDARD"]
+        its members may come into or fall out of dynamic group by plan: user.assignedPlans is not known
+        gives license POWER_BI_STANDARD to 1 member: ada@contoso.example
+    ~ guest ada@contoso.example                               no longer declared
+        accountEnabled  true → false
+        stamp           "guestlist owner=sandbox" → "guestlist owner=sandbox offboarding=now reason=undeclared"
+    ~ guest ada@contoso.example: revoke sessions              no longer declared
+
+    0 to create, 3 to change, 0 to delete. 2 unchanged, 0 not ours.
+    About 3 writes, less than a minute.
+
+    info: guest ada@contoso.example: no longer declared; stripped on 2026-05-09 00:00 UTC
+    "#);
+    tenant.groups[0]["members"] = json!(["g1", "m1"]);
+    insta::assert_snapshot!(planned(&tenant, &licensed), @r#"
+    ~ guest ada@contoso.example                               no longer declared
+        accountEnabled  true → false
+        stamp           "guestlist owner=sandbox" → "guestlist owner=sandbox offboarding=now reason=undeclared"
+    ~ guest ada@contoso.example: revoke sessions              no longer declared
+
+    0 to create, 2 to change, 0 to delete. 3 unchanged, 0 not ours.
+    About 2 writes, less than a minute.
+
+    error: group partners: its 2 members would need license POWER_BI_STANDARD, and the tenant has 1 left (policies/all.yaml:3)
+    info: guest ada@contoso.example: no longer declared; stripped on 2026-05-09 00:00 UTC
+    "#);
 }

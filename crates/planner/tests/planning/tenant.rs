@@ -114,6 +114,7 @@ impl Tenant {
                 let list =
                     |name: &str| Answer::Items(group[name].as_array().cloned().unwrap_or_default());
                 match asked {
+                    Asked::Policies if group["expires"] == "denied" => Answer::Denied,
                     Asked::Policies => list("expires"),
                     Asked::Settings => list("settings"),
                     Asked::Licenses => Answer::Items(vec![group.clone()]),
@@ -162,6 +163,11 @@ impl Tenant {
                     .cloned()
                     .collect(),
             ),
+            Topic::Assigned(Sort::License) if read.path.starts_with("/subscribedSkus") => {
+                Answer::Items(vec![
+                    json!({ "skuId": "sku", "skuPartNumber": "POWER_BI_STANDARD", "prepaidUnits": { "enabled": 1 } }),
+                ])
+            }
             Topic::Assigned(sort) if *sort != Sort::DirectoryRole => Answer::Items(Vec::new()),
             Topic::Assigned(_) if self.roles_denied => Answer::Denied,
             Topic::Assigned(_) if read.path.contains("/roleAssignments") => {

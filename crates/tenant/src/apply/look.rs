@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::future::join3;
+use futures::future::join4;
 use guestlist_planner::address::{Address, ObjectId};
 use guestlist_planner::kinds::assignment::{Held, Sort, directory_role};
 use guestlist_planner::kinds::group::seen::{self, SeenGroups};
@@ -68,16 +68,22 @@ impl Run<'_> {
         let all: Vec<_> = all.iter().filter(bring_in).copied().collect();
         let ruled = begun.iter().copied();
         let ruled: Vec<_> = ruled
-            .filter(|place| self.steps[*place].changes_rule().is_some())
+            .filter(|place| self.steps[*place].hangs_on_members().is_some())
             .collect();
-        let (same, followed, free) = join3(
+        let governs = begun.iter().copied();
+        let governs: Vec<_> = governs
+            .filter(|place| self.steps[*place].changes_policy().is_some())
+            .collect();
+        let (same, followed, governed, free) = join4(
             self.still_the_same(&seen),
             self.still_followed(&ruled),
+            self.still_governed(&governs),
             self.still_free(&all),
         )
         .await;
         let mut shifted = same.unwrap_or_else(|error| self.unseen(&seen, &error));
         shifted.extend(followed.unwrap_or_else(|error| self.unseen(&ruled, &error)));
+        shifted.extend(governed.unwrap_or_else(|error| self.unseen(&governs, &error)));
         match free {
             Ok(taken) => {
                 if !all.is_empty() {
@@ -154,7 +160,7 @@ impl Run<'_> {
     async fn still_followed(&self, places: &[usize]) -> Result<BTreeMap<usize, Shift>, Error> {
         let mut shifted = BTreeMap::new();
         for place in places {
-            let Some((before, id)) = self.steps[*place].changes_rule() else {
+            let Some((before, id)) = self.steps[*place].hangs_on_members() else {
                 continue;
             };
             let mut now = SeenGroups::default();
@@ -173,6 +179,23 @@ impl Run<'_> {
             let members = now.members.get(id);
             if rule != before.rule() || members != self.snapshot.groups.members.get(id) {
                 let why = "the rule or the members of the group changed since the plan was made";
+                shifted.insert(*place, Shift::changed(why));
+            }
+        }
+        Ok(shifted)
+    }
+
+    /// Reads again every policy of the tenant that is to be changed: all it says travels with the change.
+    async fn still_governed(&self, places: &[usize]) -> Result<BTreeMap<usize, Shift>, Error> {
+        let mut shifted = BTreeMap::new();
+        for place in places {
+            let step = &self.steps[*place];
+            let Some(before) = step.changes_policy() else {
+                continue;
+            };
+            let answers = self.client.read(step.change.object().lookups()).await?;
+            if !before.is_as_seen(&answers) {
+                let why = "the policy changed since the plan was made";
                 shifted.insert(*place, Shift::changed(why));
             }
         }

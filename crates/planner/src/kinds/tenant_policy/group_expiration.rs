@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{ONLY, Premium, Properties, Section, Terms, changed};
+use super::{ONLY, Premium, Properties, Section, Takes, Terms, changed};
 use crate::kinds::guest::user::{DecodeError, text};
 use crate::load::Checker;
 use crate::request::{Read, Request};
@@ -112,20 +112,24 @@ impl Terms for GroupExpiration {
         vec![(ONLY.to_owned(), properties)]
     }
 
-    fn written(&self, properties: &Properties) -> String {
+    fn written(&self, properties: &Properties) -> Option<String> {
         let text = |name: &str| properties.get(name).and_then(Value::as_str);
-        let lifetime = properties.get(LIFETIME).and_then(Value::as_u64);
-        let groups = text(GROUPS).unwrap_or_default().to_lowercase();
+        let lifetime = properties.get(LIFETIME).and_then(Value::as_u64)?;
+        let groups = covers(properties).and(text(GROUPS))?.to_lowercase();
         let notify: Vec<_> = text(NOTIFY)
             .into_iter()
             .flat_map(|all| all.split(';'))
+            .filter(|address| address.contains('@'))
             .map(scalar)
             .collect();
-        format!(
-            "  lifetime: {}d\n  groups: {groups}\n  notify: [{}]\n",
-            lifetime.unwrap_or_default(),
-            notify.join(", ")
-        )
+        let is_taken = (u64::from(SHORTEST)..=3660).contains(&lifetime);
+        is_taken.then(|| {
+            format!(
+                "  lifetime: {}d\n  groups: {groups}\n  notify: [{}]\n",
+                lifetime,
+                notify.join(", ")
+            )
+        })
     }
 
     fn reads(&self) -> Vec<Read> {
@@ -183,6 +187,16 @@ impl Terms for GroupExpiration {
             notes.push("the oldest within about 35 days; a deleted group can be restored for 30");
         }
         notes
+    }
+
+    fn takes(&self, before: Option<&Properties>, after: &Properties) -> Takes {
+        let days = |properties: &Properties| properties.get(LIFETIME).and_then(Value::as_i64);
+        let widens =
+            covers(after) == Some(Covers::All) && before.and_then(covers) != Some(Covers::All);
+        match widens || before.is_some_and(|before| days(after) < days(before)) {
+            true => Takes::Something,
+            false => Takes::Nothing,
+        }
     }
 
     fn needs(&self, _: &Properties) -> Option<Premium> {

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{ONLY, Premium, Properties, Section, Seen, Terms};
+use super::{ONLY, Premium, Properties, Section, Seen, Takes, Terms};
 use crate::kinds::guest::user::{DecodeError, text};
 use crate::load::Checker;
 use crate::request::{Read, Request};
@@ -55,10 +55,7 @@ impl Terms for GroupSettings {
             return Vec::new();
         };
         let url = written.guest_usage_guidelines_url;
-        if url
-            .as_ref()
-            .is_some_and(|url| !url.is_empty() && !url.starts_with("https://"))
-        {
+        if url.as_ref().is_some_and(|url| !is_address(url)) {
             check.at(
                 node,
                 "guestUsageGuidelinesUrl",
@@ -78,7 +75,7 @@ impl Terms for GroupSettings {
         vec![(ONLY.to_owned(), values.collect())]
     }
 
-    fn written(&self, properties: &Properties) -> String {
+    fn written(&self, properties: &Properties) -> Option<String> {
         let keys = [
             ("allowToAddGuests", ADD),
             ("allowGuestsToAccessGroups", ACCESS),
@@ -87,12 +84,16 @@ impl Terms for GroupSettings {
         ];
         let lines = keys.iter().filter_map(|(key, name)| {
             let value = properties.get(*name)?.as_str()?;
-            Some(match value {
-                "true" | "false" => format!("  {key}: {value}\n"),
-                _ => format!("  {key}: {}\n", scalar(value)),
-            })
+            match value {
+                "true" | "false" => Some(format!("  {key}: {value}\n")),
+                _ if *name == GUIDELINES && is_address(value) => {
+                    Some(format!("  {key}: {}\n", scalar(value)))
+                }
+                _ => None,
+            }
         });
-        lines.collect()
+        let lines: String = lines.collect();
+        (!lines.is_empty()).then_some(lines)
     }
 
     /// A setting that nobody changed does not exist: the template says what holds then.
@@ -144,16 +145,19 @@ impl Terms for GroupSettings {
         Request::patch(format!("{PATH}/{id}"), body(after))
     }
 
+    fn takes(&self, before: Option<&Properties>, after: &Properties) -> Takes {
+        match ends(ACCESS, before, after) {
+            true => Takes::FromGuests,
+            false => Takes::Nothing,
+        }
+    }
+
     fn notes(&self, before: Option<&Properties>, after: &Properties) -> Vec<&'static str> {
-        let ends = |name: &str| {
-            let is_false = |properties: &Properties| properties.get(name) == Some(&json!("false"));
-            is_false(after) && !before.is_some_and(is_false)
-        };
         let mut notes = Vec::new();
-        if ends(ADD) {
+        if ends(ADD, before, after) {
             notes.push("no guest can be added to a Microsoft 365 group of the tenant any more");
         }
-        if ends(ACCESS) {
+        if ends(ACCESS, before, after) {
             notes.push("guests lose what every Microsoft 365 group of the tenant holds");
         }
         notes
@@ -164,6 +168,17 @@ impl Terms for GroupSettings {
         let is_free = declared.keys().all(|name| name == ACCESS);
         (!is_free).then_some(Premium::P1)
     }
+}
+
+/// Returns whether a change takes back what a setting allowed.
+fn ends(name: &str, before: Option<&Properties>, after: &Properties) -> bool {
+    let is_false = |properties: &Properties| properties.get(name) == Some(&json!("false"));
+    is_false(after) && !before.is_some_and(is_false)
+}
+
+/// Returns whether text can stand in a file as an address of the web, or as none.
+fn is_address(text: &str) -> bool {
+    text.is_empty() || text.starts_with("https://")
 }
 
 /// Returns the values of a setting or a template by name, flags in one spelling.

@@ -12,7 +12,7 @@ use super::{Change, Cx, Kind, Stage};
 use crate::address::{Address, ObjectId};
 use crate::kinds::guest::user::{DecodeError, text};
 use crate::load::{Checker, Origin};
-use crate::request::{Read, Request};
+use crate::request::{Answer, Read, Request};
 use crate::yaml::Node;
 
 mod group_expiration;
@@ -76,8 +76,8 @@ pub(crate) trait Terms: Sync {
     /// Reads the section and reports every mistake in it: names, and what each policy says.
     fn read(&self, node: &Node, check: &mut Checker<'_>) -> Vec<(String, Properties)>;
 
-    /// Returns a policy as YAML, as it would stand in the section.
-    fn written(&self, properties: &Properties) -> String;
+    /// Returns a policy as YAML, as it would stand in the section; none if no file can say it.
+    fn written(&self, properties: &Properties) -> Option<String>;
 
     /// Returns the reads that tell what there is.
     fn reads(&self) -> Vec<Read>;
@@ -111,10 +111,26 @@ pub(crate) trait Terms: Sync {
     /// Returns what people should know about such a change; nothing is before a creation.
     fn notes(&self, before: Option<&Properties>, after: &Properties) -> Vec<&'static str>;
 
+    /// Returns what such a change takes from people.
+    fn takes(&self, _: Option<&Properties>, _: &Properties) -> Takes {
+        Takes::Nothing
+    }
+
     /// Returns the licence that such a policy needs, if any.
     fn needs(&self, _: &Properties) -> Option<Premium> {
         None
     }
+}
+
+/// What a change of a policy takes from people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Takes {
+    /// Nothing.
+    Nothing,
+    /// Something, and nobody can say from whom.
+    Something,
+    /// Something from every guest.
+    FromGuests,
 }
 
 /// A licence of Microsoft Entra ID for the whole tenant.
@@ -198,6 +214,28 @@ impl Section {
             origin: origin.clone(),
         };
         read.map(declared).collect()
+    }
+}
+
+impl TenantPolicy {
+    /// Returns whether answers to [`Kind::lookups`] show the policy as it is here.
+    pub fn is_as_seen(&self, answers: &[(Read, Answer)]) -> bool {
+        let mut seen = Seen::default();
+        for (read, answer) in answers {
+            let Answer::Items(items) = answer else {
+                return false;
+            };
+            if self
+                .section
+                .terms()
+                .take_in(read, items, &mut seen)
+                .is_err()
+            {
+                return false;
+            }
+        }
+        let seen = seen.named.get(&self.name).map_or(&[][..], Vec::as_slice);
+        matches!(seen, [(_, properties)] if *properties == self.properties)
     }
 }
 
