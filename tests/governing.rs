@@ -365,3 +365,35 @@ fn promise_11_what_somebody_else_changes_meanwhile_is_not_overwritten() {
         200
     );
 }
+
+#[test]
+fn a_group_is_named_by_its_unique_name() {
+    let tenant = Tenant::empty();
+    let group = |unique: &str| {
+        let group = json!({ "displayName": "readers", "uniqueName": unique });
+        tenant.sandbox.insert_group(group)
+    };
+    let (meant, other) = (group("finance-o'readers"), group("sales-readers"));
+    let files = repository("groups: [{name: readers, uniqueName: finance-o'readers}]");
+    files.write(
+        "guests/a.yaml",
+        format!("guests: [{{mail: {ADA}, groups: [readers]}}]"),
+    );
+    tenant.applied(&files);
+    let ada = json!([tenant.sandbox.find(ADA).unwrap()]);
+    let members = |id: &str| {
+        let state = tenant.sandbox.state();
+        let mut groups = state["groups"].as_array().unwrap().iter();
+        groups.find(|group| group["id"] == id).unwrap()["members"].clone()
+    };
+    assert_eq!((members(&meant), members(&other)), (ada, json!([])));
+    files.write(
+        "policies/governing.yaml",
+        "groups: [{name: readers, uniqueName: gone}]",
+    );
+    let planned = tenant.run(&files, &["plan"]).ends(0).stdout;
+    assert!(
+        planned.contains("error: group readers: the tenant has no group with this uniqueName"),
+        "{planned}"
+    );
+}

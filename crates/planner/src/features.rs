@@ -69,7 +69,7 @@ impl Uses {
             mails: guests.any(|guest| guest.invitation.is_ours())
                 || policy.mails.expiring.from.is_some(),
             excluded: !policy.requirements.excluded.is_empty(),
-            creates_groups: groups.clone().any(|group| group.id.is_none()),
+            creates_groups: groups.clone().any(|group| !group.is_named()),
             changes_groups: groups.any(is_changed),
         }
     }

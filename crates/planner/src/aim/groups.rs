@@ -22,11 +22,16 @@ impl Aim {
                     Some(other) => self.meant_twice(declared, other),
                     None => self.existing(world, declared, seen),
                 },
-                Found::None if declared.id.is_some() => {
+                Found::None if declared.is_named() => {
+                    let key = if declared.id.is_some() {
+                        "id"
+                    } else {
+                        "uniqueName"
+                    };
                     self.block(
                         "group-missing",
                         &address,
-                        "the tenant has no group with this id",
+                        format!("the tenant has no group with this {key}"),
                     )
                     .at(&declared.origin);
                 }
@@ -39,7 +44,7 @@ impl Aim {
                         ids.join(", ")
                     );
                     self.block("group-ambiguous", &address, text)
-                        .hint("settle it with `id:` or `mailNickname:`")
+                        .hint("settle it with `id:`, `uniqueName:` or `mailNickname:`")
                         .at(&declared.origin);
                 }
             }

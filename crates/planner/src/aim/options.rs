@@ -225,7 +225,12 @@ impl Aim {
         for name in names {
             let meant = held.meant(name);
             let [sku] = meant.as_slice() else {
-                let text = format!("the tenant has {} of license {name}", meant.len());
+                let text = match meant.len() {
+                    0 => format!("the tenant has no license {name}"),
+                    count => format!(
+                        "the tenant has {count} of license {name}: which is meant is not said"
+                    ),
+                };
                 self.cannot_have(declared, seen, "assignment-unresolved", text);
                 return None;
             };

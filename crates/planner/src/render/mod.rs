@@ -111,7 +111,8 @@ pub(crate) fn reason(because: &Because) -> String {
 }
 
 /// Properties that a step does not show: they say what its title says, or nothing to people.
-const HIDDEN: [&str; 9] = [
+const HIDDEN: [&str; 10] = [
+    "templateId",
     "section",
     "policy",
     "guest",

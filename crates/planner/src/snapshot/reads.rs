@@ -47,7 +47,7 @@ impl Snapshot {
         if options.clone().any(|it| it.allow_to_add_guests.is_some()) {
             reads.push(setting_templates());
         }
-        let is_new = |group: &Declared| group.rule.is_some() && group.id.is_none();
+        let is_new = |group: &Declared| group.rule.is_some() && !group.is_named();
         if !sections.is_empty() || desired.groups.values().any(is_new) {
             reads.push(plans());
         }

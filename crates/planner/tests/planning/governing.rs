@@ -88,7 +88,6 @@ fn settings_of_groups_begin_with_what_holds_without_them() {
         AllowToAddGuests         "false"
         EnableGroupCreation      "true"
         GuestUsageGuidelinesUrl  "https://fabrikam.example/guests"
-        templateId               "t1"
         no guest can be added to a Microsoft 365 group of the tenant any more
 
     1 to create, 0 to change, 0 to delete. 0 unchanged, 0 not ours.
@@ -175,7 +174,6 @@ groups: [{name: new, membershipRule: user.mail -ne null}]
         AllowToAddGuests           "true"
         EnableGroupCreation        "true"
         GuestUsageGuidelinesUrl    ""
-        templateId                 "t1"
 
     1 to create, 0 to change, 0 to delete. 0 unchanged, 0 not ours.
     About 1 write, less than a minute.

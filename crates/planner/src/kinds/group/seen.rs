@@ -196,11 +196,16 @@ pub struct Lookup<'a> {
 }
 
 impl<'a> Lookup<'a> {
-    /// Returns the group that a declaration means: by id, else ours by its mark, else by name and
-    /// nickname.
+    /// Returns the group that a declaration means: by id or `uniqueName`, else ours by its mark, else by
+    /// name and nickname.
     pub fn find(&self, declared: &Declared, owner: &str) -> Found<'a> {
         if let Some(id) = &declared.id {
             return self.by_id.get(id).map_or(Found::None, Found::One);
+        }
+        if let Some(name) = &declared.unique_name {
+            let found = self.by_mark.get(name.as_str()).into_iter().flatten();
+            let mut found = found.filter(|group| group.unique_name.as_ref() == Some(name));
+            return found.next().map_or(Found::None, |group| Found::One(group));
         }
         let ours = self.by_mark.get(mark(owner, &declared.name).as_str());
         let named = || {
@@ -248,7 +253,7 @@ impl SeenGroups {
         let by_name: Vec<_> = desired
             .groups
             .values()
-            .filter(|group| group.id.is_none())
+            .filter(|group| !group.is_named())
             .map(|group| group.name.as_str())
             .collect();
         reads.extend(by_name.chunks(NAMES).map(named));
@@ -262,6 +267,11 @@ impl SeenGroups {
                     .about(Topic::Group(id.clone())),
             );
         }
+        let unique = desired
+            .groups
+            .values()
+            .filter_map(|group| group.unique_name.as_ref());
+        reads.extend(unique.map(|name| by_unique_name(name)));
         if !reads.iter().all(done) {
             return reads;
         }
@@ -269,14 +279,8 @@ impl SeenGroups {
         for group in desired.groups.values() {
             match lookup.find(group, owner) {
                 // Someone may have renamed the group that we made: look for its mark.
-                Found::None | Found::Many(_) if group.id.is_none() => {
-                    let key = encode(&format!("'{}'", mark(owner, &group.name)));
-                    let path = format!("/groups(uniqueName={key})?{SELECT}");
-                    reads.push(
-                        Read::one(path, "Group.Read.All")
-                            .optional()
-                            .about(Topic::Groups),
-                    );
+                Found::None | Found::Many(_) if !group.is_named() => {
+                    reads.push(by_unique_name(&mark(owner, &group.name)));
                 }
                 Found::One(seen) => {
                     if !seen.dynamic || seen.takes_rule(group, owner) {
@@ -298,6 +302,16 @@ impl SeenGroups {
         }
         reads
     }
+}
+
+/// Returns the read of the group with an alternate key.
+fn by_unique_name(name: &str) -> Read {
+    let key = encode(&format!("'{}'", name.replace('\'', "''")));
+    let read = Read::one(
+        format!("/groups(uniqueName={key})?{SELECT}"),
+        "Group.Read.All",
+    );
+    read.optional().about(Topic::Groups)
 }
 
 /// Returns the read of all groups with these display names.

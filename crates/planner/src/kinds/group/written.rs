@@ -23,6 +23,8 @@ pub struct Declared {
     pub name: String,
     /// Its id, where the name would be ambiguous.
     pub id: Option<String>,
+    /// Its alternate key, where the name would be ambiguous.
+    pub unique_name: Option<String>,
     /// Its mail nickname, where the name would be ambiguous; also given to a new group.
     pub mail_nickname: Option<String>,
     /// The description, if it is managed; an inner `None` clears it.
@@ -76,6 +78,9 @@ pub(crate) struct Written {
     /// Graph's id of an existing group, where the name would be ambiguous.
     #[schemars(extend("format" = "uuid"))]
     id: Option<String>,
+    /// The `uniqueName` of an existing group, where the name would be ambiguous.
+    #[schemars(length(min = 1, max = 128))]
+    unique_name: Option<String>,
     /// The mail nickname, where the name would be ambiguous; also given to a new group.
     #[schemars(regex(pattern = NICKNAME))]
     mail_nickname: Option<String>,
@@ -112,6 +117,7 @@ impl Declared {
         Some(Self {
             name: written.name,
             id: written.id.map(|id| id.to_lowercase()),
+            unique_name: written.unique_name,
             mail_nickname: written.mail_nickname,
             description: node.get("description").map(|_| written.description),
             group_type: written.group_type,
@@ -126,6 +132,11 @@ impl Declared {
             },
             origin: check.origin(node.place),
         })
+    }
+
+    /// Returns whether the entry says which existing group it means.
+    pub fn is_named(&self) -> bool {
+        self.id.is_some() || self.unique_name.is_some()
     }
 
     /// Returns what kind of group to create.
@@ -150,6 +161,13 @@ impl Written {
                 "id",
                 "a group's id is a GUID, such as 11111111-1111-1111-1111-111111111111",
             );
+        }
+        let unique = self.unique_name.as_ref();
+        if unique.is_some_and(|name| name.trim().is_empty() || name.chars().count() > 128) {
+            check.at(node, "uniqueName", "a uniqueName has 1 to 128 characters");
+        }
+        if unique.is_some() && self.id.is_some() {
+            check.at(node, "uniqueName", "`id` says already which group is meant");
         }
         if self
             .mail_nickname
