@@ -148,6 +148,10 @@ fn check_complex(wanted: &str, name: &str, value: &Value) -> Result<(), GraphErr
     let object = value
         .as_object()
         .ok_or_else(|| wrong_type(&format!("microsoft.graph.{wanted}")))?;
+    let (wanted, shape) = match object.get("@odata.type").and_then(Value::as_str) {
+        Some(named) => derived(wanted, named)?,
+        None => (wanted, shape),
+    };
     for (inner, value) in object {
         if inner == "@odata.type" {
             continue;
@@ -156,16 +160,33 @@ fn check_complex(wanted: &str, name: &str, value: &Value) -> Result<(), GraphErr
             .properties
             .get(inner)
             .ok_or_else(|| unknown(wanted, inner))?;
+        if value.is_null() && !property.nullable {
+            return Err(GraphError::invalid_value(inner, &resource(wanted)));
+        }
         check_value(wanted, inner, property, value)?;
     }
     Ok(())
+}
+
+/// Returns the type that a value names, if one may stand where another is wanted.
+fn derived<'a>(wanted: &str, named: &'a str) -> Result<(&'a str, &'static Type), GraphError> {
+    let name = named.strip_prefix("#microsoft.graph.");
+    let found = name.and_then(|name| Some((name, schema::find(name)?)));
+    let found =
+        found.filter(|(name, shape)| *name == wanted || shape.base.as_deref() == Some(wanted));
+    found.ok_or_else(|| wrong_type(&format!("microsoft.graph.{wanted}")))
 }
 
 fn check_enum(wanted: &str, name: &str, shape: &Type, value: &Value) -> Result<(), GraphError> {
     let text = value
         .as_str()
         .ok_or_else(|| wrong_type(&format!("microsoft.graph.{wanted}")))?;
-    if shape.values.iter().any(|one| one == text) {
+    let is_known = |text: &str| shape.values.iter().any(|one| one == text);
+    let is_sound = match shape.flags {
+        true => text.split(',').all(|one| is_known(one.trim())),
+        false => is_known(text),
+    };
+    if is_sound {
         return Ok(());
     }
     Err(GraphError::bad(format!(

@@ -98,12 +98,6 @@ pub(crate) fn lifecycle_policies(call: &mut Call<'_>) -> Outcome {
     ))
 }
 
-pub(crate) fn conditional_access_policies(call: &mut Call<'_>) -> Outcome {
-    let of = "conditionalAccessPolicy";
-    let items = Source::Table(of, &call.tenant.conditional_access_policies);
-    list::many(call, set(of, "identity/conditionalAccess/policies"), items)
-}
-
 pub(crate) fn authorization_policy(call: &mut Call<'_>) -> Outcome {
     let item = Item::new("authorizationPolicy", &call.tenant.authorization_policy);
     list::one(

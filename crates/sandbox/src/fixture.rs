@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::audits;
 use crate::check::{self, Purpose};
+use crate::conditional_access;
 use crate::groups::mail_of;
 use crate::guest;
 use crate::tenant::{Object, Table, Tenant, has_type, ids, is_dynamic, text};
@@ -158,6 +159,7 @@ pub(crate) fn conditional_access_policy(
     for (name, value) in defaults {
         policy.entry(name).or_insert(value);
     }
+    conditional_access::fill("conditionalAccessPolicy", &mut policy);
     Ok(policy)
 }
 

@@ -20,6 +20,7 @@ mod batch;
 mod behaviour;
 mod call;
 mod check;
+mod conditional_access;
 mod cost;
 mod deleted;
 mod directory;

@@ -117,9 +117,14 @@ fn page<'a>(mut items: impl Iterator<Item = Item<'a>>, limit: usize) -> (Vec<Ite
 /// Whether an object belongs in a list: known here, of the type that the list is cast to, and
 /// matching.
 fn shows(call: &Call<'_>, list: Collection, filter: Option<&Filter>, item: &Item<'_>) -> bool {
-    (list.of == "directoryObject" || list.of == item.kind)
+    (is_abstract(list.of) || list.of == item.kind)
         && (call.hidden.is_empty() || !call.hidden.contains_key(item.id()))
         && filter.is_none_or(|filter| filter::matches(filter, &item.object))
+}
+
+/// Returns whether objects of a type say of which type they really are.
+fn is_abstract(of: &str) -> bool {
+    matches!(of, "directoryObject" | "namedLocation")
 }
 
 /// Answers a list that comes whole, as an action returns it.
@@ -179,7 +184,7 @@ fn properties(of: &str, item: &Item<'_>, select: Option<&[String]>) -> Object {
     let Some(shape) = schema::find(item.kind) else {
         return body;
     };
-    if of == "directoryObject" {
+    if is_abstract(of) {
         let kind = format!("#microsoft.graph.{}", item.kind);
         body.insert("@odata.type".into(), kind.into());
     }

@@ -146,6 +146,13 @@ pub(crate) const READ_OBJECTS: &[&str] = &[
 pub(crate) const READ_POLICY: &[&str] = &["Policy.Read.All", "Policy.ReadWrite.Authorization"];
 pub(crate) const READ_CONDITIONAL_ACCESS: &[&str] =
     &["Policy.Read.All", "Policy.Read.ConditionalAccess"];
+pub(crate) const WRITE_CONDITIONAL_ACCESS: &[&str] = &["Policy.ReadWrite.ConditionalAccess"];
+pub(crate) const READ_STRENGTHS: &[&str] = &[
+    "Policy.Read.AuthenticationMethod",
+    "Policy.Read.All",
+    "Policy.ReadWrite.AuthenticationMethod",
+    "Policy.ReadWrite.ConditionalAccess",
+];
 pub(crate) const WRITE_POLICY: &[&str] = &["Policy.ReadWrite.Authorization"];
 pub(crate) const READ_AUDITS: &[&str] = &["AuditLog.Read.All", "Directory.Read.All"];
 pub(crate) const READ_ENTITLEMENTS: &[&str] = &[

@@ -5,8 +5,8 @@ use crate::error::{GraphError, Outcome};
 use crate::http::percent_decode;
 use crate::permissions::*;
 use crate::{
-    apps, audits, deleted, directory, expiration, groups, invitations, licenses, mail, members,
-    roles, settings, sponsors, units, users,
+    apps, audits, conditional_access, deleted, directory, expiration, groups, invitations,
+    licenses, mail, members, roles, settings, sponsors, units, users,
 };
 
 /// One row of the table.
@@ -35,7 +35,16 @@ const ROUTES: &[Route] = routes! {
     PATCH "/policies/authorizationPolicy" WRITE_POLICY => directory::set_authorization_policy;
     GET "/auditLogs/directoryAudits" READ_AUDITS => audits::list;
     GET "/auditLogs/directoryAudits/{id}" READ_AUDITS => audits::get;
-    GET "/identity/conditionalAccess/policies" READ_CONDITIONAL_ACCESS => directory::conditional_access_policies;
+    GET "/identity/conditionalAccess/policies" READ_CONDITIONAL_ACCESS => conditional_access::policies;
+    POST "/identity/conditionalAccess/policies" WRITE_CONDITIONAL_ACCESS => conditional_access::create_policy;
+    GET "/identity/conditionalAccess/policies/{id}" READ_CONDITIONAL_ACCESS => conditional_access::policy;
+    PATCH "/identity/conditionalAccess/policies/{id}" WRITE_CONDITIONAL_ACCESS => conditional_access::update_policy;
+    DELETE "/identity/conditionalAccess/policies/{id}" WRITE_CONDITIONAL_ACCESS => conditional_access::delete_policy;
+    GET "/identity/conditionalAccess/deletedItems/policies" READ_CONDITIONAL_ACCESS => conditional_access::deleted_policies;
+    GET "/identity/conditionalAccess/namedLocations" READ_CONDITIONAL_ACCESS => conditional_access::locations;
+    POST "/identity/conditionalAccess/namedLocations" WRITE_CONDITIONAL_ACCESS => conditional_access::create_location;
+    PATCH "/identity/conditionalAccess/namedLocations/{id}" WRITE_CONDITIONAL_ACCESS => conditional_access::update_location;
+    GET "/policies/authenticationStrengthPolicies" READ_STRENGTHS => conditional_access::strengths;
     GET "/identityGovernance/entitlementManagement/subjects" READ_ENTITLEMENTS => directory::subjects;
     GET "/identityGovernance/entitlementManagement/settings" READ_ENTITLEMENTS => directory::entitlement_management_settings;
     GET "/identityGovernance/lifecycleWorkflows/lifecyclePolicies" READ_LIFECYCLE_POLICIES => directory::lifecycle_policies;

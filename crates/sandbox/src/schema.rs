@@ -28,6 +28,11 @@ pub(crate) struct Type {
     pub(crate) default: Vec<String>,
     #[serde(default, rename = "enum")]
     pub(crate) values: Vec<String>,
+    /// Whether a value may be several of them, with commas between.
+    #[serde(default)]
+    pub(crate) flags: bool,
+    /// What it derives from: a value that names it may stand wherever that may.
+    pub(crate) base: Option<String>,
 }
 
 /// One property of a type.

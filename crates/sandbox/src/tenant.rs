@@ -56,6 +56,10 @@ pub(crate) struct Tenant {
     pub(crate) directory_audits: Table,
     #[serde(with = "listed")]
     pub(crate) conditional_access_policies: Table,
+    #[serde(with = "listed")]
+    pub(crate) deleted_conditional_access_policies: Table,
+    #[serde(with = "listed")]
+    pub(crate) named_locations: Table,
     pub(crate) authorization_policy: Object,
     /// What entitlement management does with guests who hold no package any more.
     pub(crate) entitlement_management_settings: Object,
@@ -127,9 +131,11 @@ impl Tenant {
         }
         let users = [&*self.users, &self.deleted_users].into_iter();
         let groups = [&self.groups, &self.deleted_groups].into_iter();
+        let policies = [("conditionalAccessPolicy", &self.conditional_access_policies)];
         users
             .map(|table| ("user", table))
             .chain(groups.map(|table| ("group", table)))
+            .chain(policies)
             .find_map(|(kind, table)| table.get(id).map(|object| (kind, object)))
     }
 
@@ -146,6 +152,7 @@ impl Tenant {
                 &mut self.deleted_users,
                 &mut self.groups,
                 &mut self.deleted_groups,
+                &mut self.conditional_access_policies,
             ];
             let place = tables.into_iter().find_map(|table| table.get_mut(id));
             if let Some(place) = place {
