@@ -405,12 +405,8 @@ pub(crate) const CASES: &[Case] = &[
     ),
     (
         "a section of a later version",
-        &[
-            POLICY,
-            ("policies/b.yaml", "conditionalAccess: []\n"),
-            GUEST,
-        ],
-        &["section `conditionalAccess` is not supported yet"],
+        &[POLICY, ("policies/b.yaml", "accessReviews: []\n"), GUEST],
+        &["section `accessReviews` is not supported yet"],
     ),
     (
         "no guests/",

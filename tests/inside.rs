@@ -151,6 +151,7 @@ pub(crate) async fn run_with(
     let hand = Hand {
         removals: Some(99),
         expiries: Some(99),
+        weakened: Some(99),
     };
     let request = Request {
         hand,

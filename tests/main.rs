@@ -9,8 +9,10 @@
 mod asking;
 mod assignments;
 mod bad_input;
+mod bad_policies;
 #[cfg(all(unix, feature = "browser"))]
 mod browser;
+mod conditional_access;
 mod docs;
 mod editing;
 mod edits;

@@ -249,6 +249,9 @@ pub(crate) struct Choice {
     /// Lift `limits.expiries` up to N guests, for this run.
     #[arg(long, value_name = "N")]
     allow_expiries: Option<usize>,
+    /// Lift `limits.weakened` up to N policies, for this run.
+    #[arg(long, value_name = "N")]
+    allow_weakened: Option<usize>,
     /// Make declared guests ours that carry OWNER's stamp.
     #[arg(long, value_name = "OWNER")]
     take_over: Option<String>,
@@ -263,6 +266,7 @@ impl Choice {
             hand: Hand {
                 removals: self.allow_removals,
                 expiries: self.allow_expiries,
+                weakened: self.allow_weakened,
             },
             only: self.only.clone(),
             approved: None,

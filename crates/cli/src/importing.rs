@@ -107,6 +107,8 @@ pub(crate) async fn run(
     imported.notes.extend(note);
     if args.policies {
         look_up(client, &mut snapshot, policies::reads(&config)).await?;
+        let referred = policies::referred(&config, &snapshot);
+        look_up(client, &mut snapshot, referred).await?;
         let (file, notes) = policies::file(&config, &snapshot, &sources);
         imported.files.extend(file);
         imported.notes.extend(notes);

@@ -83,6 +83,52 @@ pub(crate) fn not_handed_over(wanted: BTreeSet<Address>, steps: &mut Vec<Step>) 
     steps.retain(|step| step.stage < Stage::Admit || !waits(step));
 }
 
+/// Returns the policies that steps put up as guards.
+pub(crate) fn guarding(steps: &[Step]) -> BTreeSet<Address> {
+    let guarding = steps.iter().filter(|step| step.guards());
+    guarding.map(|step| step.address.clone()).collect()
+}
+
+/// Leaves out whatever gives access, and whatever lowers a guard, while a guard is not put up: `wanted`
+/// are all that should be.
+pub(crate) fn unguarded(
+    wanted: BTreeSet<Address>,
+    steps: &mut Vec<Step>,
+    findings: &mut Vec<Finding>,
+) {
+    let guarding = guarding(steps);
+    let missing: Vec<_> = wanted
+        .difference(&guarding)
+        .map(Address::to_string)
+        .collect();
+    let before = steps.len();
+    if missing.is_empty() {
+        return;
+    }
+    steps.retain(|step| step.stage < Stage::Admit);
+    let left_out = before - steps.len();
+    if left_out > 0 {
+        let things = if left_out == 1 {
+            "step waits"
+        } else {
+            "steps wait"
+        };
+        findings.push(Finding {
+            severity: Severity::Error,
+            code: "unguarded".to_owned(),
+            about: None,
+            text: format!(
+                "{left_out} {things}: nobody is given anything before {} is in force",
+                missing.join(", ")
+            ),
+            hint: Some(
+                "an error on it keeps it away, or `--only`, `--no-removals`, or an approved plan that lacks it".to_owned(),
+            ),
+            origin: None,
+        });
+    }
+}
+
 /// Keeps the steps that are among the approved ones.
 pub(crate) fn keep_approved(steps: &mut Vec<Step>, approved: &[Step]) {
     let approved = by_address(approved);

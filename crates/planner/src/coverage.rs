@@ -24,6 +24,9 @@ pub struct AccessPolicy {
     pub state: String,
     /// What it asks of them: `mfa`, `block`.
     pub asks: Vec<String>,
+    /// Whether some of that is asked before somebody gets in.
+    #[serde(default)]
+    grants: bool,
     include: Whom,
     exclude: Whom,
 }
@@ -50,6 +53,7 @@ impl AccessPolicy {
         if !texts(&grant["termsOfUse"]).is_empty() {
             asks.push("terms of use".to_owned());
         }
+        let grants = !asks.is_empty();
         let session = item["sessionControls"].as_object().into_iter().flatten();
         let session = session.filter(|(name, value)| !value.is_null() && !name.contains('@'));
         asks.extend(session.map(|(name, _)| name.clone()));
@@ -57,6 +61,7 @@ impl AccessPolicy {
             name: text(item, "displayName").unwrap_or_else(|| "without a name".to_owned()),
             state: text(item, "state").unwrap_or_default(),
             asks,
+            grants,
             include: Whom::decode(users, "include"),
             exclude: Whom::decode(users, "exclude"),
         }
@@ -67,16 +72,29 @@ impl AccessPolicy {
         self.state == "enabled"
     }
 
-    /// Returns whether it covers somebody. `held` are the groups that somebody is a direct member of, if
-    /// those are known.
-    pub fn covers(&self, snapshot: &Snapshot, user: &User, held: Option<&BTreeSet<&str>>) -> Truth {
+    /// Returns whether it keeps people out who do not do what it asks.
+    pub fn may_lock_out(&self) -> bool {
+        self.grants
+    }
+
+    /// Returns whether it is for everybody, or for those who hold some role.
+    pub fn is_wide(&self) -> bool {
+        self.include.users.iter().any(|name| name == "All") || !self.include.roles.is_empty()
+    }
+
+    /// Returns whether it covers somebody, who is in those groups.
+    pub fn covers(&self, snapshot: &Snapshot, user: &User, held: Memberships<'_>) -> Truth {
         let asked = Asked {
             snapshot,
             user,
             held,
         };
         // Which groups lie within those that are excluded is read of policies in force.
-        let left_out = match self.is_enabled() {
+        let is_read = |group: &ObjectId| {
+            let policies = snapshot.excluded.get(group);
+            policies.is_some_and(|policies| policies.contains(&self.name))
+        };
+        let left_out = match self.is_enabled() && self.exclude.groups.iter().all(is_read) {
             true => Truth::any(
                 [
                     asked.is_excluded(&self.name),
@@ -151,13 +169,25 @@ fn of_type(user: &User, name: &str) -> Truth {
 struct Asked<'a> {
     snapshot: &'a Snapshot,
     user: &'a User,
-    held: Option<&'a BTreeSet<&'a str>>,
+    held: Memberships<'a>,
+}
+
+/// The groups that somebody is in, as far as they are known.
+#[derive(Clone, Copy, Debug)]
+pub enum Memberships<'a> {
+    /// Nobody asked.
+    Unread,
+    /// Those that somebody is a direct member of.
+    Direct(&'a BTreeSet<&'a str>),
+    /// All, by way of others, too.
+    All(&'a BTreeSet<&'a str>),
 }
 
 impl Asked<'_> {
     /// Returns whether somebody is in a group, or in a group within it, of which nothing is read.
     fn is_in(self, group: &str) -> Truth {
         match self.is_directly_in(group) {
+            Truth::No if matches!(self.held, Memberships::All(_)) => Truth::No,
             Truth::No if !self.is_dynamic(group) => Truth::Unknown,
             answer => answer,
         }
@@ -165,7 +195,7 @@ impl Asked<'_> {
 
     fn is_directly_in(self, group: &str) -> Truth {
         let groups = &self.snapshot.groups;
-        if let Some(held) = self.held {
+        if let Memberships::Direct(held) | Memberships::All(held) = self.held {
             return held.contains(group).into();
         }
         if let Some(members) = groups.members.get(group) {

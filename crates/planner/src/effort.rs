@@ -74,9 +74,15 @@ impl Effort {
 fn as_if_known(steps: &[Step]) -> Ids {
     let mut ids = Ids::default();
     for step in steps {
-        let object = step.change.object();
-        for address in object.refs().into_iter().chain([object.address()]) {
-            ids.bind(address, String::new());
+        for object in step
+            .change
+            .before()
+            .into_iter()
+            .chain([step.change.object()])
+        {
+            for address in object.refs().into_iter().chain([object.address()]) {
+                ids.bind(address, String::new());
+            }
         }
     }
     ids

@@ -1,6 +1,6 @@
 //! Everything about one guest: the account, what it holds and why, what happens next and when.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::address::{Address, ObjectId};
 use crate::aim::Aim;
+use crate::coverage::Memberships;
 use crate::few::Few;
 use crate::finding::Finding;
 use crate::forecast::Coming;
@@ -227,9 +228,12 @@ fn covering(sources: Sources<'_>, user: &User) -> Option<Vec<Covering>> {
     }
     let held = sources
         .held
-        .map(|held| held.keys().map(String::as_str).collect());
+        .map(|held| held.keys().map(String::as_str).collect::<BTreeSet<_>>());
+    let held = held
+        .as_ref()
+        .map_or(Memberships::Unread, Memberships::Direct);
     let policies = snapshot.access_policies.iter().filter_map(|policy| {
-        let covers = policy.covers(snapshot, user, held.as_ref());
+        let covers = policy.covers(snapshot, user, held);
         (covers != Truth::No && policy.state != "disabled").then(|| Covering {
             name: policy.name.clone(),
             state: policy.state.clone(),

@@ -19,6 +19,8 @@ pub struct Hand {
     pub removals: Option<usize>,
     /// `--allow-expiries N`.
     pub expiries: Option<usize>,
+    /// `--allow-weakened N`.
+    pub weakened: Option<usize>,
 }
 
 /// A limit that the plan exceeds.
@@ -27,7 +29,7 @@ pub struct Hand {
 pub struct Exceeded {
     /// The rule: `limits.removals.count`.
     pub rule: String,
-    /// How many guests the plan concerns.
+    /// How many guests the plan concerns, or how many policies.
     pub found: usize,
     /// How many are allowed.
     pub allowed: usize,
@@ -90,6 +92,15 @@ pub fn check(steps: &[Step], managed: usize, limits: &Limits, hand: Hand) -> Vec
         expiries,
         allowed,
         flag("expiries", expiries),
+    );
+    let weakened = steps.iter();
+    let weakened = weakened.filter(|step| step.counts == Some(Count::Weakened));
+    let weakened = weakened.count();
+    exceeds(
+        "limits.weakened.count",
+        weakened,
+        hand.weakened.unwrap_or(limits.weakened.count),
+        flag("weakened", weakened),
     );
     exceeded
 }

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::kinds::assignment::Sort;
-use crate::kinds::tenant_policy::{Policies, Section};
+use crate::kinds::tenant_policy::{Policies, Referred, Section, excludes};
 use crate::kinds::{group, guest};
 use crate::policy::{Policy, Tenant};
 use crate::yaml::node::{Place, Value};
@@ -27,13 +27,11 @@ pub const GUESTS: &str = "guests/";
 
 /// Sections that the contract knows and this version does not act on yet.
 const LATER: &[&str] = &[
-    "conditionalAccess",
     "accessReviews",
     "catalogs",
     "accessPackages",
     "externalCollaboration",
     "crossTenantAccess",
-    "namedLocations",
 ];
 
 /// The sections whose items are objects; lists of all files add up.
@@ -72,7 +70,29 @@ impl Desired {
         let owners = groups.filter_map(|group| group.owners.as_ref());
         // Few names, written many times: not sorted before each stands once.
         let names: HashSet<_> = sponsors.chain(owners).flatten().chain(senders).collect();
-        names.into_iter().map(|name| name.to_lowercase()).collect()
+        let names = names.into_iter().map(|name| name.to_lowercase());
+        names.chain(self.named_in_policies()).collect()
+    }
+
+    /// Returns the names of users, and of groups that no file declares, in policies, in lower case.
+    fn named_in_policies(&self) -> impl Iterator<Item = String> {
+        let policies = self.policies.iter();
+        let each = policies.flat_map(|(section, all)| all.iter().map(move |one| (section, one)));
+        let referred = each.flat_map(|(section, one)| section.referred(&one.properties));
+        let named = referred.filter(|(sort, name)| match sort {
+            Referred::User => !sort.is_literal(name),
+            Referred::Group => !sort.is_literal(name) && !self.groups.contains_key(name),
+            _ => false,
+        });
+        named.map(|(_, name)| name.to_lowercase())
+    }
+
+    /// Returns the conditional access policies that the files put in force and that exclude a group.
+    pub(crate) fn excluding(&self, group: &str) -> impl Iterator<Item = &str> {
+        let policies = self.policies.get(&Section::ConditionalAccess);
+        let policies = policies.into_iter().flatten();
+        let excluding = policies.filter(move |policy| excludes(&policy.properties, group));
+        excluding.map(|policy| policy.name.as_str())
     }
 
     /// Returns the sections whose policies matter: those of the files, and those that groups live by.
@@ -266,7 +286,7 @@ fn tenant_policies(sections: &BTreeMap<String, Node>, check: &mut Checker<'_>) -
     let mut policies = Policies::new();
     for section in Section::ALL {
         if let Some(node) = sections.get(section.key()) {
-            policies.insert(*section, section.read(node, check));
+            policies.insert(*section, section.terms().read(node, check));
         }
     }
     policies

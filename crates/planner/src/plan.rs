@@ -9,7 +9,9 @@ use sha2::{Digest, Sha256};
 
 use crate::address::{Address, Ids};
 use crate::aim::{Aim, aim};
-use crate::choose::{handed_over, hold_back, keep_approved, left_out, not_handed_over, restrict};
+use crate::choose::{
+    guarding, handed_over, hold_back, keep_approved, left_out, not_handed_over, restrict, unguarded,
+};
 use crate::effort::Effort;
 use crate::finding::{Finding, Severity};
 use crate::forecast::Coming;
@@ -25,7 +27,7 @@ use crate::snapshot::Snapshot;
 use crate::time::{Days, days_after};
 
 /// The version of the saved format. A reader refuses a newer major one; a minor one only adds.
-pub const FORMAT: &str = "1.6";
+pub const FORMAT: &str = "1.7";
 
 /// Why a step is there. A reason explains and never decides.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -48,6 +50,8 @@ pub enum Count {
     Removal,
     /// The guest's declared day has come.
     Expiry,
+    /// A policy of the tenant protects less.
+    Weakened,
 }
 
 /// One change of one object, specific enough to leave no choice to whoever executes it.
@@ -136,15 +140,18 @@ impl Step {
         }
     }
 
-    /// Returns the policy of the tenant that the step changes, as it was planned, if it does.
+    /// Returns the policy of the tenant that the step changes or deletes, as it was planned, if it does.
     pub fn changes_policy(&self) -> Option<&TenantPolicy> {
-        match &self.change {
-            Change::Update {
-                before: Object::TenantPolicy(before),
-                ..
-            } => Some(before),
+        match self.change.before() {
+            Some(Object::TenantPolicy(before)) => Some(before),
             _ => None,
         }
+    }
+
+    /// Returns whether the step puts up a guard: nobody is given access before that.
+    pub fn guards(&self) -> bool {
+        self.stage == Stage::Protect
+            && matches!(self.change.object(), Object::TenantPolicy(policy) if policy.protects())
     }
 
     /// Returns whether the step hands an account to another address.
@@ -315,7 +322,9 @@ pub(crate) fn decide(
     header: &Header,
 ) -> (Plan, Aim) {
     let mut aim = aim(config, observed, matching, now, request);
+    let mut guards = aim.unguarded();
     let mut steps = steps(&mut aim);
+    guards.extend(guarding(&steps));
     let mut findings = std::mem::take(&mut aim.findings);
     if let Some(only) = &request.only {
         restrict(&mut steps, &mut findings, &crate::domain::normal(only));
@@ -335,6 +344,7 @@ pub(crate) fn decide(
         config.policy.limits.invitations.count,
     );
     not_handed_over(handed, &mut steps);
+    unguarded(guards, &mut steps, &mut findings);
     let limits = check(&steps, aim.managed, &config.policy.limits, request.hand);
     findings.sort();
     findings.dedup();

@@ -75,6 +75,12 @@ pub struct Tenant {
     pub owner: Option<String>,
     /// The attribute that carries the stamp.
     pub stamp: StampAttribute,
+    /// The accounts by which people get in when nothing else works, by mail or sign-in name: no policy
+    /// of the files may lock them out.
+    #[serde(deserialize_with = "people")]
+    #[schemars(inner(regex(pattern = "@")))]
+    #[schemars(example = ["breakglass@contoso.onmicrosoft.com"])]
+    pub emergency_access: Vec<String>,
 }
 
 /// The id of the embedded tenant.
@@ -88,6 +94,7 @@ impl Default for Tenant {
             time_zone: TimeZone::UTC,
             owner: None,
             stamp: StampAttribute::default(),
+            emergency_access: Vec::new(),
         }
     }
 }
@@ -193,6 +200,16 @@ fn time_zone<'de, D: Deserializer<'de>>(deserializer: D) -> Result<TimeZone, D::
     })
 }
 
+fn people<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let names = Vec::<String>::deserialize(deserializer)?;
+    match names.iter().find(|name| !name.contains('@')) {
+        Some(name) => Err(de::Error::custom(format!(
+            "`{name}` is no mail address or sign-in name"
+        ))),
+        None => Ok(names),
+    }
+}
+
 fn owner<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let name = String::deserialize(deserializer)?;
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
@@ -255,6 +272,8 @@ pub struct Limits {
     pub removals: Removals,
     /// Guests whose declared day has come.
     pub expiries: Expiries,
+    /// Policies that protect less afterwards than before, or are deleted.
+    pub weakened: Weakened,
     /// Invitations sent in one apply; the rest waits for the next run.
     pub invitations: Invitations,
 }
@@ -302,6 +321,14 @@ impl Default for Expiries {
     fn default() -> Self {
         Self { count: 100 }
     }
+}
+
+/// `limits.weakened`.
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a mapping")]
+pub struct Weakened {
+    /// At most this many.
+    pub count: usize,
 }
 
 /// `limits.invitations`.

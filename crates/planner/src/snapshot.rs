@@ -3,6 +3,7 @@
 
 mod native;
 mod reads;
+mod referrals;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,13 +18,14 @@ use crate::kinds::assignment::{Held, Sort};
 use crate::kinds::group::options::{Asked, template_id};
 use crate::kinds::group::seen::{self as group, SeenGroups};
 use crate::kinds::guest::user::{DecodeError, User, text};
-use crate::kinds::tenant_policy::{Premium, Section, Seen as SeenPolicies};
+use crate::kinds::tenant_policy::{Premium, Referred, Section, Seen as SeenPolicies};
 use crate::request::{Answer, Read};
 
 pub use native::{Native, native};
 use reads::role_reads;
 pub use reads::{conditional_access, governed, organization, plans, user_named};
 pub(crate) use reads::{groups_by_id, groups_named, holds, principals_by_id};
+pub(crate) use referrals::referrals;
 
 /// The version of the file format. A reader refuses a newer one.
 pub const FORMAT: u32 = 1;
@@ -67,6 +69,8 @@ pub enum Topic {
     Governed,
     /// What a guest is a member of.
     Holds(ObjectId),
+    /// Which groups somebody is in, also by way of others.
+    Belongs(ObjectId),
     /// Conditional access policies.
     ConditionalAccess,
     /// The groups in a group that conditional access excludes.
@@ -75,6 +79,8 @@ pub enum Topic {
     Native,
     /// The policies of a section.
     TenantPolicies(Section),
+    /// What policies refer to, of a sort, by name.
+    Named(Referred),
     /// What the tenant has bought.
     Plans,
 }
@@ -102,10 +108,12 @@ impl Topic {
             | Self::SettingTemplates
             | Self::Governed
             | Self::Holds(_)
+            | Self::Belongs(_)
             | Self::ConditionalAccess
             | Self::Inner(_)
             | Self::Native
             | Self::TenantPolicies(_)
+            | Self::Named(_)
             | Self::Plans => false,
         }
     }
@@ -146,6 +154,9 @@ pub struct Snapshot {
     /// that do.
     #[serde(default)]
     pub excluded: BTreeMap<ObjectId, BTreeSet<String>>,
+    /// Groups that emergency accounts are in, also by way of others, if that was needed and could be read.
+    #[serde(default)]
+    pub belongs: BTreeMap<ObjectId, BTreeSet<ObjectId>>,
     /// Conditional access policies.
     #[serde(default)]
     pub access_policies: Vec<AccessPolicy>,
@@ -158,6 +169,9 @@ pub struct Snapshot {
     /// Policies of the tenant, of the sections that files have.
     #[serde(default)]
     pub policies: BTreeMap<Section, SeenPolicies>,
+    /// Names of what those refer to, by id, of the sorts that have no place of their own here.
+    #[serde(default)]
+    pub named: BTreeMap<Referred, BTreeMap<String, String>>,
     /// The id of what the setting of a group is made from, if that was needed.
     #[serde(default)]
     pub setting_template: Option<ObjectId>,
@@ -192,10 +206,12 @@ impl Snapshot {
             governed: BTreeSet::new(),
             holds: BTreeMap::new(),
             excluded: BTreeMap::new(),
+            belongs: BTreeMap::new(),
             access_policies: Vec::new(),
             followers: BTreeMap::new(),
             native: BTreeSet::new(),
             policies: BTreeMap::new(),
+            named: BTreeMap::new(),
             setting_template: None,
             plans: None,
             done: BTreeSet::new(),
@@ -307,11 +323,28 @@ impl Snapshot {
                 let named = joined(items);
                 self.holds.entry(id.clone()).or_default().extend(named);
             }
+            // Denied, it is not known which.
+            Some(Topic::Belongs(_)) if self.denied.contains(&read.path) => {}
+            Some(Topic::Belongs(id)) => {
+                let groups = items.iter().filter_map(|item| text(item, "id"));
+                self.belongs.entry(id.clone()).or_default().extend(groups);
+            }
             Some(Topic::ConditionalAccess) => {
                 for item in items {
                     self.excludes(item);
                     self.access_policies.push(AccessPolicy::decode(item));
                 }
+                let section = Section::ConditionalAccess;
+                let seen = self.policies.entry(section).or_default();
+                section.terms().take_in(read, items, seen)?;
+            }
+            // Denied, it is not known what there is.
+            Some(Topic::Named(_)) if self.denied.contains(&read.path) => {}
+            Some(Topic::Named(sort)) => {
+                let named = items
+                    .iter()
+                    .filter_map(|item| text(item, sort.key()).zip(text(item, "displayName")));
+                self.named.entry(*sort).or_default().extend(named);
             }
             // Whoever is in a group within a group is excluded, too.
             Some(Topic::Inner(group)) => {

@@ -82,10 +82,12 @@ pub async fn apply(
     for stages in [
         &[Stage::Govern][..],
         &[Stage::Hold],
+        &[Stage::Protect],
         &[Stage::Block],
         &[Stage::Strip],
         &[Stage::Delete],
         &[Stage::Admit, Stage::Grant],
+        &[Stage::Relax],
     ] {
         run.stages(stages).await;
     }
@@ -139,6 +141,10 @@ impl Run<'_> {
                 *self.coming.entry(guest.to_owned()).or_default() += 1;
             }
         }
+        if stages.iter().all(|stage| *stage >= Stage::Admit) {
+            self.skip_unguarded(&places);
+        }
+        places.retain(|place| !self.ends.contains_key(place));
         if self.stopped.is_none() {
             self.look_before_inviting(&places).await;
             places.retain(|place| !self.ends.contains_key(place));

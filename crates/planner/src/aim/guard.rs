@@ -142,20 +142,29 @@ impl World<'_> {
 }
 
 impl World<'_> {
-    /// Returns why guests may not come into a group, if conditional access excludes it and
-    /// `requirements.excluded` does not name it. A name that several of those groups have allows none.
-    pub(super) fn excluded(&self, group: &SeenGroup) -> Option<String> {
-        let policies = self.snapshot.excluded.get(&group.id)?;
-        let mut groups = self.snapshot.excluded.keys();
-        let twin = |id: &String| {
-            let other = self.snapshot.groups.groups.get(id);
-            *id != group.id && other.is_some_and(|other| other.display_name == group.display_name)
+    /// Returns why guests may not come into a group of that name, if conditional access excludes it, in the
+    /// tenant or by the files, and `requirements.excluded` does not name it. A name that several of those
+    /// groups have allows none.
+    pub(super) fn excluded(&self, name: &str, seen: Option<&SeenGroup>) -> Option<String> {
+        let id = seen.map(|group| group.id.as_str());
+        let excluded = &self.snapshot.excluded;
+        let by_tenant = id.and_then(|id| excluded.get(id)).into_iter().flatten();
+        let by_files = self.desired.excluding(name);
+        let policies: BTreeSet<_> = by_tenant.map(String::as_str).chain(by_files).collect();
+        let is_twin = |other: &&String| {
+            let other = self.snapshot.groups.groups.get(*other);
+            other.is_some_and(|other| Some(other.id.as_str()) != id && other.display_name == name)
         };
-        let allowed = &self.policy.requirements.excluded;
-        if allowed.contains(&group.display_name) && !groups.any(twin) {
+        let is_allowed = self
+            .policy
+            .requirements
+            .excluded
+            .iter()
+            .any(|it| it == name);
+        if policies.is_empty() || is_allowed && !excluded.keys().any(|other| is_twin(&other)) {
             return None;
         }
-        let policies: Vec<_> = policies.iter().map(String::as_str).collect();
+        let policies: Vec<_> = policies.into_iter().collect();
         Some(format!(
             "which conditional access excludes ({}), and `requirements.excluded` does not name it",
             policies.join(", ")

@@ -27,7 +27,7 @@ impl<'a> Known<'a> {
         Self {
             groups: snapshot.groups.lookup(),
             guarded: Guarded::new(policy, snapshot),
-            named: named(desired, snapshot),
+            named: named(desired, policy, snapshot),
             uses: desired.uses(),
         }
     }
@@ -42,8 +42,14 @@ impl<'a> Known<'a> {
 
 /// Finds everybody whom files refer to. With `@` it is a user, by address or sign-in name;
 /// otherwise a group.
-fn named<'a>(desired: &Desired, snapshot: &'a Snapshot) -> BTreeMap<String, Vec<&'a str>> {
-    let names = desired.principals().into_iter();
+fn named<'a>(
+    desired: &Desired,
+    policy: &Policy,
+    snapshot: &'a Snapshot,
+) -> BTreeMap<String, Vec<&'a str>> {
+    let emergency = policy.tenant.emergency_access.iter();
+    let emergency = emergency.map(|name| name.to_lowercase());
+    let names = desired.principals().into_iter().chain(emergency);
     let mut named: BTreeMap<_, Vec<&str>> = names.map(|name| (name, Vec::new())).collect();
     for user in snapshot.users.values() {
         let names = [Some(&user.user_principal_name), user.mail.as_ref()];

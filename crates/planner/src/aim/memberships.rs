@@ -335,7 +335,7 @@ impl Aim {
                 .at(&granted.origin);
             return;
         }
-        let excluded = seen.and_then(|seen| world.excluded(seen));
+        let excluded = world.excluded(&group.name, seen);
         if let Some(why) = excluded.filter(|_| !is_member) {
             self.block(
                 "excluded-group",

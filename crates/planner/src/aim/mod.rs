@@ -31,6 +31,7 @@ mod assignments;
 mod consent;
 mod declared;
 mod effects;
+mod emergency;
 mod ending;
 mod groups;
 mod guard;
@@ -38,6 +39,7 @@ mod known;
 mod memberships;
 mod next;
 mod options;
+mod references;
 mod rules;
 mod sponsors;
 mod tenant_policies;
@@ -73,6 +75,8 @@ pub(crate) struct Aim {
     blocked: BTreeSet<Address>,
     /// Objects on whose edges nothing is done either.
     barred: BTreeSet<Address>,
+    /// Declared policies that are to protect accounts and cannot be put up.
+    unguarded: BTreeSet<Address>,
     /// The account behind each name by which plans call a user or group.
     principals: BTreeMap<String, ObjectId>,
     /// The one name by which plans call each account or group that was asked for.
@@ -164,6 +168,7 @@ pub(crate) fn aim(
         ..Aim::default()
     };
     aim.tenant(world);
+    aim.emergency_accounts(world);
     aim.tenant_policies(world);
     aim.groups(world);
     aim.declared(world);
@@ -189,6 +194,18 @@ impl Aim {
                 .refs()
                 .iter()
                 .any(|address| self.barred.contains(address))
+    }
+
+    /// Returns the declared policies that are to protect accounts and that no step puts up.
+    pub(crate) fn unguarded(&self) -> BTreeSet<Address> {
+        let changes = self.changes.iter().map(|drawn| &drawn.change);
+        let blocked = changes.filter(|change| self.is_blocked(change));
+        let guards = blocked.filter(|change| {
+            let object = change.object();
+            matches!(object, Object::TenantPolicy(policy) if policy.protects())
+        });
+        let guards = guards.map(|change| change.object().address());
+        self.unguarded.iter().cloned().chain(guards).collect()
     }
 
     fn report(
@@ -375,6 +392,7 @@ impl Aim {
             unchanged,
             blocked,
             barred,
+            unguarded,
             fates,
             keys,
             wanted,
@@ -395,6 +413,7 @@ impl Aim {
         self.unchanged += unchanged;
         self.blocked.extend(blocked);
         self.barred.extend(barred);
+        self.unguarded.extend(unguarded);
         self.fates.extend(fates);
         self.keys.extend(keys);
     }

@@ -187,7 +187,7 @@ impl Aim {
                 name: group.name.clone(),
                 rule,
                 old: old.and_then(|old| parse(old).ok()),
-                excluded: seen.and_then(|seen| world.excluded(seen)),
+                excluded: world.excluded(&group.name, seen),
             }));
             known.extend(id.map(str::to_owned));
         }
@@ -200,7 +200,7 @@ impl Aim {
                     name: group.display_name.clone(),
                     rule,
                     old: None,
-                    excluded: world.excluded(group),
+                    excluded: world.excluded(&group.display_name, Some(group)),
                 }),
                 _ => self.unread_rule(world, group),
             }
@@ -212,7 +212,7 @@ impl Aim {
     fn unread_rule(&mut self, world: World<'_>, group: &SeenGroup) {
         let text = "its membershipRule is not understood: who comes in cannot be told";
         let address = Address::group(&group.display_name);
-        match world.excluded(group) {
+        match world.excluded(&group.display_name, Some(group)) {
             Some(why) => {
                 let text = format!("{text}, and it is a group {why}");
                 self.warn("rule-unread", &address, text);
@@ -296,7 +296,10 @@ impl Aim {
             let members = seen.members.get(&group.id);
             !group.dynamic && members.is_some_and(|members| members.contains(&user.id))
         });
-        let assigned = assigned.map(|group| (group.display_name.as_str(), world.excluded(group)));
+        let assigned = assigned.map(|group| {
+            let name = group.display_name.as_str();
+            (name, world.excluded(name, Some(group)))
+        });
         for (name, why) in follows.chain(assigned) {
             let Some(why) = why else { continue };
             let text = format!("may sign in again, and is or may be in group {name}, {why}");

@@ -1,11 +1,13 @@
 //! Policies of the tenant: what should change of them, and what a person should know.
 
-use serde_json::Value;
-
 use super::{Aim, World};
+use crate::address::Address;
+use crate::diff::Gone;
 use crate::finding::Severity;
-use crate::kinds::Object;
-use crate::kinds::tenant_policy::{Declared, Premium, Section, Takes, TenantPolicy};
+use crate::kinds::tenant_policy::{
+    Declared, Premium, Properties, Section, Seen, Takes, TenantPolicy, policy_of,
+};
+use crate::kinds::{Change, Object};
 use crate::plan::{Because, Count};
 
 impl Aim {
@@ -23,12 +25,23 @@ impl Aim {
                 let text = format!("`{}` could not be read: it stays as it is", section.key());
                 self.report(Severity::Error, "policy-unread", None, text)
                     .hint(format!("grant {}", terms.reading().join(", ")));
+                let guards = declared.iter().filter(|it| terms.protects(&it.properties));
+                self.unguarded
+                    .extend(guards.map(|it| section.address(&it.name)));
                 continue;
             }
             for declared in declared {
-                self.tenant_policy(world, *section, declared);
+                if !self.tenant_policy(world, *section, declared)
+                    && terms.protects(&declared.properties)
+                {
+                    self.unguarded.insert(section.address(&declared.name));
+                }
                 self.settle();
             }
+        }
+        for (section, seen) in &world.snapshot.policies {
+            self.undeclared_policies(world, *section, seen);
+            self.settle();
         }
     }
 
@@ -38,77 +51,155 @@ impl Aim {
         let mut managed: Vec<_> = managed.map(|(key, _)| key.clone()).collect();
         managed.sort();
         for drawn in &mut self.changes {
-            let Object::TenantPolicy(after) = drawn.change.object() else {
+            let Object::TenantPolicy(policy) = drawn.change.object() else {
                 continue;
             };
             let before = match drawn.change.before() {
                 Some(Object::TenantPolicy(before)) => Some(&before.properties),
                 _ => None,
             };
-            let terms = after.section.terms();
-            let notes = terms.notes(before, &after.properties).into_iter();
+            let is_left = !matches!(drawn.change, Change::Delete { .. });
+            let after = is_left.then_some(&policy.properties);
+            let terms = policy.section.terms();
+            let notes = after.map(|after| terms.notes(before, after));
+            let notes = notes.into_iter().flatten();
             drawn.notes = notes.map(str::to_owned).collect();
-            match terms.takes(before, &after.properties) {
+            match terms.takes(before, after) {
                 Takes::Nothing => {}
                 Takes::Something => drawn.counts = Some(Count::Removal),
                 Takes::FromGuests => {
                     drawn.counts = Some(Count::Removal);
                     drawn.loses.clone_from(&managed);
                 }
+                Takes::Protection => {
+                    drawn.notes.push("protects less than now".to_owned());
+                    drawn.counts = Some(Count::Weakened);
+                }
             }
         }
     }
 
-    fn tenant_policy(&mut self, world: World<'_>, section: Section, declared: &Declared) {
-        let address = section.address(&declared.name);
+    /// Decides about one policy. Returns whether nothing keeps it from being as declared.
+    fn tenant_policy(&mut self, world: World<'_>, section: Section, declared: &Declared) -> bool {
+        let (terms, address) = (section.terms(), section.address(&declared.name));
         let seen = world.snapshot.policies(section);
-        let policy = |properties| TenantPolicy {
-            section,
-            name: declared.name.clone(),
-            properties,
+        let policy = |properties| {
+            let name = declared.name.clone();
+            Object::TenantPolicy(
+                TenantPolicy {
+                    section,
+                    name,
+                    properties,
+                }
+                .into(),
+            )
         };
-        let mut wanted = declared.properties.clone();
-        match seen
+        let resolved = match self.resolved_policy(world, section, declared) {
+            Ok(resolved) => resolved,
+            Err(lost) => {
+                return self.stands("policy-unresolved", &address, lost.join(", "), declared);
+            }
+        };
+        let there = seen
             .named
             .get(&declared.name)
-            .map_or(&[][..], Vec::as_slice)
-        {
+            .map_or(&[][..], Vec::as_slice);
+        let (before, wanted) = match there {
             [] => {
-                let base = seen.base.clone();
-                wanted = base.into_iter().chain(wanted).collect();
+                let mut base = seen.base.clone();
+                base.extend(terms.mark(world.owner()));
+                (Properties::new(), terms.over(&base, &resolved))
             }
-            [(id, properties)] => {
-                self.see(
-                    Object::TenantPolicy(policy(properties.clone()).into()),
-                    Some(id),
-                );
+            [(id, seen)] => {
+                let before = self.named_policy(world, section, declared, seen);
+                self.see(policy(before.clone()), Some(id));
+                (before, resolved.clone())
             }
             several => {
                 let text = format!(
                     "the tenant has {} of it: which is meant is not said",
                     several.len()
                 );
-                self.block_itself("policy-ambiguous", &address, text)
-                    .at(&declared.origin);
-                return;
+                return self.stands("policy-ambiguous", &address, text, declared);
+            }
+        };
+        let after = terms.over(&before, &wanted);
+        if let Some(why) = terms.refusal(&before, &after).filter(|_| !there.is_empty()) {
+            return self.stands("policy-refused", &address, why, declared);
+        }
+        if section == Section::ConditionalAccess {
+            let policy = policy_of(&declared.name, &after, &self.ids);
+            if !self.leaves_a_way_in(world, declared, &policy) {
+                return false;
             }
         }
-        let there = seen.named.get(&declared.name).and_then(|all| all.first());
-        let differs = |name: &String, value: &Value| {
-            there.is_none_or(|(_, there)| there.get(name) != Some(value))
-        };
-        let mut changed = declared.properties.clone();
-        changed.retain(|name, value| differs(name, value));
-        let needs = section
-            .terms()
-            .needs(&changed)
-            .filter(|_| !changed.is_empty());
+        // What a new one has besides is there without a licence, too.
+        let mut asked = resolved.clone();
+        asked.retain(|name, value| !value.is_null() && before.get(name) != Some(value));
+        let needs = terms.needs(&asked).filter(|_| !asked.is_empty());
         if let Some(text) = needs.and_then(|needs| world.lacks(needs)) {
-            self.block_itself("unlicensed", &address, text)
-                .at(&declared.origin);
+            return self.stands("unlicensed", &address, text, declared);
         }
         let because = Because::written(&declared.origin);
-        self.want(Object::TenantPolicy(policy(wanted).into()), because, None);
+        self.want(policy(wanted), because, None);
+        true
+    }
+
+    /// Says why a policy stays as it is, or is not made. What needs it is not made either.
+    fn stands(
+        &mut self,
+        code: &str,
+        address: &Address,
+        why: impl Into<String>,
+        declared: &Declared,
+    ) -> bool {
+        self.block(code, address, why).at(&declared.origin);
+        false
+    }
+
+    /// Deletes the policies that are ours and that no file declares any more, and names the others that
+    /// are about guests.
+    fn undeclared_policies(&mut self, world: World<'_>, section: Section, seen: &Seen) {
+        let (terms, declared) = (section.terms(), world.desired.policies.get(&section));
+        let mark = terms.mark(world.owner());
+        if mark.is_empty() {
+            return;
+        }
+        let is_declared = |name: &str| declared.into_iter().flatten().any(|one| one.name == name);
+        let mut others = Vec::new();
+        for (name, all) in seen.named.iter().filter(|(name, _)| !is_declared(name)) {
+            let is_ours = |properties: &Properties| {
+                let mut mark = mark.iter();
+                mark.all(|(name, value)| properties.get(name) == Some(value))
+            };
+            match all.as_slice() {
+                [(id, properties)] if is_ours(properties) => {
+                    let policy = TenantPolicy {
+                        section,
+                        name: name.clone(),
+                        properties: properties.clone(),
+                    };
+                    self.see(Object::TenantPolicy(policy.into()), Some(id));
+                    let gone = Gone {
+                        because: Because::rule("no file declares it any more"),
+                        counts: None,
+                    };
+                    self.gone.insert(section.address(name), gone);
+                }
+                all if all.iter().any(|(_, it)| terms.written(name, it).is_some()) => {
+                    others.push(format!("`{name}`"));
+                }
+                _ => {}
+            }
+        }
+        if declared.is_some() && !others.is_empty() {
+            let text = format!(
+                "{} about guests that no file declares: {}",
+                terms.noun(),
+                others.join(", ")
+            );
+            self.report(Severity::Info, "policies-undeclared", None, text);
+        }
     }
 }
 

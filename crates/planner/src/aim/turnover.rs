@@ -30,7 +30,7 @@ impl Aim {
         let origin = drawn.because.origin.clone();
         let seen = self.ids.get(&address);
         let seen = seen.and_then(|id| world.snapshot.groups.groups.get(id));
-        let excluded = seen.and_then(|seen| world.excluded(seen));
+        let excluded = world.excluded(&group.name, seen);
         for (code, text, hint) in turnover.refusals(excluded) {
             let finding = self.block_itself(code, &address, text);
             finding.hint = hint.map(str::to_owned);

@@ -135,6 +135,8 @@ pub enum Stage {
     Govern,
     /// Make and mend what holds access.
     Hold,
+    /// Put guards up: before anybody gets access.
+    Protect,
     /// Stop sign-in.
     Block,
     /// Take access away.
@@ -145,6 +147,8 @@ pub enum Stage {
     Admit,
     /// Give access, and say who vouches.
     Grant,
+    /// Take guards down, or lower them.
+    Relax,
 }
 
 impl<T> Change<T> {
@@ -325,7 +329,8 @@ impl Change<Object> {
                 from: value(&before, name),
                 to: value(&after, name),
             })
-            .filter(|field| field.from != field.to)
+            // What something is shows in what it says.
+            .filter(|field| field.from != field.to && !field.name.ends_with("@odata.type"))
             .collect()
     }
 }

@@ -57,8 +57,8 @@ fn section(key: &Key, node: Node, in_guests: bool, all: &mut Sections, check: &m
     if LATER.contains(&name) {
         return check.place(key.place, format!("section `{name}` is not supported yet"));
     }
-    let is_policy = Section::of(name).is_some();
-    if !LISTS.contains(&name) && !RULES.contains(&name) && !is_policy {
+    let policy = Section::of(name);
+    if !LISTS.contains(&name) && !RULES.contains(&name) && policy.is_none() {
         let policies = Section::ALL.iter().map(|section| section.key());
         let known = LISTS.iter().chain(RULES).copied().chain(policies);
         let hint = yaml::suggestion(name, known);
@@ -86,7 +86,8 @@ fn section(key: &Key, node: Node, in_guests: bool, all: &mut Sections, check: &m
         );
     }
     let is_list = matches!(node.value, Value::List(_));
-    if LISTS.contains(&name) != is_list {
+    let lists = LISTS.contains(&name) || policy.is_some_and(|section| section.terms().is_list());
+    if lists != is_list {
         let expected = if is_list { "a mapping" } else { "a list" };
         return check.place(
             node.place,

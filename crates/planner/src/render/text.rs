@@ -203,14 +203,17 @@ fn finding(out: &mut String, finding: &Finding, paint: &Paint) -> std::fmt::Resu
 
 /// Returns what a limit refuses.
 pub(super) fn exceeded(limit: &Exceeded) -> String {
-    let people = if limit.found == 1 { "guest" } else { "guests" };
-    let fate = if limit.rule.contains("expiries") {
-        "whose day has come"
-    } else {
-        "who would lose something"
+    let plural = if limit.found == 1 { "" } else { "s" };
+    let what = match &limit.rule {
+        rule if rule.contains("weakened") => format!(
+            "polic{} that would protect less",
+            if plural.is_empty() { "y" } else { "ies" }
+        ),
+        rule if rule.contains("expiries") => format!("guest{plural} whose day has come"),
+        _ => format!("guest{plural} who would lose something"),
     };
     format!(
-        "{} {people} {fate}, {} allows {}",
+        "{} {what}, {} allows {}",
         limit.found,
         printable(&limit.rule),
         limit.allowed

@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 
 use foldhash::HashSet;
 
+use super::referrals::Referrals;
 use super::{Snapshot, Topic, native};
 use crate::address::ObjectId;
 use crate::kinds::assignment::{Sort, directory_role};
 use crate::kinds::group::seen::{self as group, Found};
 use crate::kinds::group::written::Declared;
 use crate::kinds::guest::user::{self, User};
+use crate::kinds::tenant_policy::{Referred, Section};
 use crate::load::Desired;
 use crate::matching::Matching;
 use crate::policy::Policy;
@@ -41,7 +43,12 @@ impl Snapshot {
         reads.extend(role_reads());
         let sorts = Sort::ALL.iter();
         reads.extend(sorts.flat_map(|sort| sort.rules().reads(policy, self.held(*sort))));
-        let sections = desired.sections();
+        let mut sections = desired.sections();
+        let referred = Referrals::of(desired, self);
+        if referred.any(Referred::NamedLocation) {
+            sections.insert(Section::NamedLocations);
+        }
+        reads.extend(referred.reads());
         reads.extend(sections.iter().flat_map(|section| section.terms().reads()));
         let options = desired.groups.values().map(|group| &group.options);
         if options.clone().any(|it| it.allow_to_add_guests.is_some()) {
@@ -51,7 +58,10 @@ impl Snapshot {
         if !sections.is_empty() || desired.groups.values().any(is_new) {
             reads.push(plans());
         }
-        reads.extend(principals(desired));
+        reads.extend(principals(desired, policy));
+        if desired.policies.contains_key(&Section::ConditionalAccess) {
+            reads.extend(self.emergency(policy));
+        }
         reads.extend(self.groups.reads(desired, policy.tenant.owner(), &done));
         let role_groups = self
             .groups
@@ -112,6 +122,28 @@ impl Snapshot {
             reads.extend(in_groups.map(holds));
         }
         reads
+    }
+
+    /// Returns the reads of the groups that emergency accounts are in.
+    fn emergency(&self, policy: &Policy) -> Vec<Read> {
+        let accounts = &policy.tenant.emergency_access;
+        let is_one = |user: &&User| {
+            let names = [Some(&user.user_principal_name), user.mail.as_ref()];
+            let is_named = |name: &&String| accounts.iter().any(|it| it.eq_ignore_ascii_case(name));
+            names.iter().flatten().any(is_named)
+        };
+        let of = |user: &User| {
+            let path = format!(
+                "/users/{}/transitiveMemberOf/microsoft.graph.group?$select=id",
+                user.id
+            );
+            let read = Read::list(path, "GroupMember.Read.All").optional();
+            read.about(Topic::Belongs(user.id.clone()))
+        };
+        match accounts.is_empty() {
+            true => Vec::new(),
+            false => self.users.values().filter(is_one).map(of).collect(),
+        }
     }
 
     /// Returns the reads of whoever is no guest and in a group whose rule changes.
@@ -194,8 +226,10 @@ pub(super) fn role_reads() -> [Read; 3] {
 }
 
 /// Returns the reads of every user and group that files refer to: sponsors and owners.
-fn principals(desired: &Desired) -> Vec<Read> {
-    let names = desired.principals();
+fn principals(desired: &Desired, policy: &Policy) -> Vec<Read> {
+    let emergency = policy.tenant.emergency_access.iter();
+    let mut names = desired.principals();
+    names.extend(emergency.map(|name| name.to_lowercase()));
     let (users, groups): (Vec<_>, Vec<_>) = names
         .iter()
         .map(String::as_str)

@@ -6,6 +6,7 @@
 )]
 
 mod assignments;
+mod conditional_access;
 mod coverage;
 mod excluded;
 mod explain;

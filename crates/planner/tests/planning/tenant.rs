@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use guestlist_planner::kinds::assignment::Sort;
 use guestlist_planner::kinds::group::options::Asked;
-use guestlist_planner::kinds::tenant_policy::Section;
+use guestlist_planner::kinds::tenant_policy::{Referred, Section};
 use guestlist_planner::load::{Config, load};
 use guestlist_planner::plan::{Header, Plan, Request, plan};
 use guestlist_planner::render::text;
@@ -101,6 +101,19 @@ impl Tenant {
                     .unwrap_or_default(),
             ),
             Topic::SettingTemplates => Answer::Items(templates()),
+            Topic::Named(Referred::AuthenticationStrength) => Answer::Items(vec![
+                json!({ "id": "00000000-0000-0000-0000-000000000004", "displayName": "Phishing-resistant MFA" }),
+            ]),
+            Topic::Named(_) => {
+                let found = APPS.iter().filter(|(id, name)| {
+                    read.path.contains(id)
+                        || read
+                            .path
+                            .contains(&guestlist_planner::request::literal(name))
+                });
+                let app = |(id, name): &(&str, &str)| json!({ "id": name, "appId": id, "displayName": name });
+                Answer::Items(found.map(app).collect())
+            }
             Topic::Plans if self.is_free => Answer::Items(Vec::new()),
             Topic::Plans => Answer::Items(vec![
                 json!({ "capabilityStatus": "Enabled", "servicePlans": [{ "servicePlanName": "AAD_PREMIUM" }] }),
@@ -121,7 +134,7 @@ impl Tenant {
                 }
             }
             Topic::Governed | Topic::Native => Answer::Missing,
-            Topic::Holds(id) => {
+            Topic::Holds(id) | Topic::Belongs(id) => {
                 let holds = |group: &&Value| {
                     group["members"]
                         .as_array()
@@ -249,6 +262,13 @@ fn templates() -> Vec<Value> {
         json!({ "id": "t2", "displayName": "Group.Unified.Guest", "values": [value("AllowToAddGuests", "True")] }),
     ]
 }
+
+/// Applications that every tenant has here, and one whose name two have.
+const APPS: [(&str, &str); 3] = [
+    ("a0000000-0000-4000-8000-000000000001", "Salesforce"),
+    ("a0000000-0000-4000-8000-000000000002", "Twin"),
+    ("a0000000-0000-4000-8000-000000000003", "Twin"),
+];
 
 /// Roles that every tenant has.
 const ROLES: [&str; 3] = ["Directory Readers", "Guest Inviter", "User Administrator"];

@@ -79,6 +79,23 @@ impl Run<'_> {
         debug_assert!(before.is_none(), "a step ends once");
     }
 
+    /// Ends steps that give access, or lower a guard, if a guard is not up.
+    pub(super) fn skip_unguarded(&mut self, places: &[usize]) {
+        let mut steps = self.steps.iter().enumerate();
+        let down = steps
+            .find(|(place, step)| step.guards() && self.ends.get(place) != Some(&Outcome::Done));
+        let Some((_, guard)) = down.filter(|_| self.stopped.is_none()) else {
+            return;
+        };
+        let why = format!(
+            "nobody is given anything before {} is in force",
+            guard.address
+        );
+        for place in places {
+            self.end(*place, Outcome::Skipped(why.clone()));
+        }
+    }
+
     /// Ends steps whose chains leave their lanes.
     pub(super) fn end_all(&mut self, lanes: &mut Lanes, over: Vec<(usize, Outcome)>) {
         for (place, outcome) in over {

@@ -194,7 +194,7 @@ impl Run<'_> {
                 continue;
             };
             let answers = self.client.read(step.change.object().lookups()).await?;
-            if !before.is_as_seen(&answers) {
+            if !before.is_as_seen(&answers, &self.ids) {
                 let why = "the policy changed since the plan was made";
                 shifted.insert(*place, Shift::changed(why));
             }

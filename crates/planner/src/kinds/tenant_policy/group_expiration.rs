@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{ONLY, Premium, Properties, Section, Takes, Terms, changed};
+use super::{Declared, ONLY, Premium, Properties, Section, Takes, Terms, changed};
 use crate::kinds::guest::user::{DecodeError, text};
 use crate::load::Checker;
 use crate::request::{Read, Request};
@@ -82,7 +82,7 @@ impl Terms for GroupExpiration {
         of::<Written>()
     }
 
-    fn read(&self, node: &Node, check: &mut Checker<'_>) -> Vec<(String, Properties)> {
+    fn read(&self, node: &Node, check: &mut Checker<'_>) -> Vec<Declared> {
         let Some(written) = check.decode::<Written>(node, &[]) else {
             return Vec::new();
         };
@@ -109,10 +109,13 @@ impl Terms for GroupExpiration {
             let notify = in_order(notify.iter().map(String::as_str));
             properties.insert(NOTIFY.to_owned(), notify);
         }
-        vec![(ONLY.to_owned(), properties)]
+        vec![Declared {
+            properties,
+            ..Declared::new(ONLY, node, check)
+        }]
     }
 
-    fn written(&self, properties: &Properties) -> Option<String> {
+    fn written(&self, _: &str, properties: &Properties) -> Option<String> {
         let text = |name: &str| properties.get(name).and_then(Value::as_str);
         let lifetime = properties.get(LIFETIME).and_then(Value::as_u64)?;
         let groups = covers(properties).and(text(GROUPS))?.to_lowercase();
@@ -159,7 +162,7 @@ impl Terms for GroupExpiration {
         Ok(Some((ONLY.to_owned(), properties)))
     }
 
-    fn create(&self, properties: &Properties) -> Request {
+    fn create(&self, _: &str, properties: &Properties) -> Request {
         Request::post(PATH, changed(&Properties::new(), properties))
     }
 
@@ -189,7 +192,10 @@ impl Terms for GroupExpiration {
         notes
     }
 
-    fn takes(&self, before: Option<&Properties>, after: &Properties) -> Takes {
+    fn takes(&self, before: Option<&Properties>, after: Option<&Properties>) -> Takes {
+        let Some(after) = after else {
+            return Takes::Nothing;
+        };
         let days = |properties: &Properties| properties.get(LIFETIME).and_then(Value::as_i64);
         let widens =
             covers(after) == Some(Covers::All) && before.and_then(covers) != Some(Covers::All);

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{ONLY, Premium, Properties, Section, Seen, Takes, Terms};
+use super::{Declared, ONLY, Premium, Properties, Section, Seen, Takes, Terms};
 use crate::kinds::guest::user::{DecodeError, text};
 use crate::load::Checker;
 use crate::request::{Read, Request};
@@ -49,7 +49,7 @@ impl Terms for GroupSettings {
         of::<Written>()
     }
 
-    fn read(&self, node: &Node, check: &mut Checker<'_>) -> Vec<(String, Properties)> {
+    fn read(&self, node: &Node, check: &mut Checker<'_>) -> Vec<Declared> {
         check.nothing_held(node, |_| false);
         let Some(written) = check.decode::<Written>(node, &[]) else {
             return Vec::new();
@@ -72,10 +72,13 @@ impl Terms for GroupSettings {
         let values = values
             .into_iter()
             .filter_map(|(name, value)| Some((name.to_owned(), json!(value?))));
-        vec![(ONLY.to_owned(), values.collect())]
+        vec![Declared {
+            properties: values.collect(),
+            ..Declared::new(ONLY, node, check)
+        }]
     }
 
-    fn written(&self, properties: &Properties) -> Option<String> {
+    fn written(&self, _: &str, properties: &Properties) -> Option<String> {
         let keys = [
             ("allowToAddGuests", ADD),
             ("allowGuestsToAccessGroups", ACCESS),
@@ -134,7 +137,7 @@ impl Terms for GroupSettings {
         Ok(is_ours.then(|| (ONLY.to_owned(), values(item, "value"))))
     }
 
-    fn create(&self, properties: &Properties) -> Request {
+    fn create(&self, _: &str, properties: &Properties) -> Request {
         let mut body = body(properties);
         body[TEMPLATE_ID] = properties.get(TEMPLATE_ID).cloned().unwrap_or_default();
         Request::post(PATH, body)
@@ -145,7 +148,10 @@ impl Terms for GroupSettings {
         Request::patch(format!("{PATH}/{id}"), body(after))
     }
 
-    fn takes(&self, before: Option<&Properties>, after: &Properties) -> Takes {
+    fn takes(&self, before: Option<&Properties>, after: Option<&Properties>) -> Takes {
+        let Some(after) = after else {
+            return Takes::Nothing;
+        };
         match ends(ACCESS, before, after) {
             true => Takes::FromGuests,
             false => Takes::Nothing,

@@ -1,6 +1,6 @@
 //! A policy of the tenant: a rule that Microsoft enforces, as far as files manage it. Each section of the
 //! files is one file here and one line in `sections!`; everything else knows none of them. What a file
-//! does not say stays as it is, and no policy is ever deleted.
+//! does not say stays as it is. What is ours says so, and only that is ever deleted.
 
 use std::collections::BTreeMap;
 
@@ -9,16 +9,23 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Change, Cx, Kind, Stage};
-use crate::address::{Address, ObjectId};
+use crate::address::{Address, Ids, ObjectId};
 use crate::kinds::guest::user::{DecodeError, text};
 use crate::load::{Checker, Origin};
 use crate::request::{Answer, Read, Request};
 use crate::yaml::Node;
 
+mod conditional_access;
+mod flat;
 mod group_expiration;
 mod group_settings;
+mod named_locations;
+mod reference;
 
+pub(crate) use conditional_access::{excludes, policy_of};
 pub(crate) use group_expiration::{Covers, covers};
+pub use reference::Referred;
+pub(crate) use reference::is_id;
 
 /// What files call a policy of which there is only one.
 pub const ONLY: &str = "of the tenant";
@@ -48,8 +55,22 @@ pub struct Declared {
     pub name: String,
     /// What it says, of what is managed.
     pub properties: Properties,
+    /// Ids that only the files know, by name.
+    pub ids: BTreeMap<(Referred, String), ObjectId>,
     /// Where it stands.
     pub origin: Origin,
+}
+
+impl Declared {
+    /// Returns a policy that stands at a node and says nothing yet.
+    fn new(name: impl Into<String>, node: &Node, check: &Checker<'_>) -> Self {
+        Self {
+            name: name.into(),
+            properties: Properties::new(),
+            ids: BTreeMap::new(),
+            origin: check.origin(node.place),
+        }
+    }
 }
 
 /// The declared policies, by section.
@@ -73,11 +94,17 @@ pub(crate) trait Terms: Sync {
     /// Returns the JSON Schema of the section.
     fn schema(&self) -> Value;
 
-    /// Reads the section and reports every mistake in it: names, and what each policy says.
-    fn read(&self, node: &Node, check: &mut Checker<'_>) -> Vec<(String, Properties)>;
+    /// Returns whether the section lists policies, each with a name.
+    fn is_list(&self) -> bool {
+        false
+    }
 
-    /// Returns a policy as YAML, as it would stand in the section; none if no file can say it.
-    fn written(&self, properties: &Properties) -> Option<String>;
+    /// Reads the section and reports every mistake in it.
+    fn read(&self, node: &Node, check: &mut Checker<'_>) -> Vec<Declared>;
+
+    /// Returns a policy as YAML, as it would stand in the section; none if no file can say it, or it is
+    /// no concern of guests.
+    fn written(&self, name: &str, properties: &Properties) -> Option<String>;
 
     /// Returns the reads that tell what there is.
     fn reads(&self) -> Vec<Read>;
@@ -102,17 +129,54 @@ pub(crate) trait Terms: Sync {
     /// Reads a policy out of a reply; none if the item is something else.
     fn decode(&self, item: &Value) -> Result<Option<(String, Properties)>, DecodeError>;
 
-    /// Returns the request that creates one.
-    fn create(&self, properties: &Properties) -> Request;
+    /// Returns a policy as it will be: what is declared in the place of what is there.
+    fn over(&self, observed: &Properties, declared: &Properties) -> Properties {
+        let mut properties = observed.clone();
+        properties.extend(declared.clone());
+        properties
+    }
 
-    /// Returns the request that changes one.
+    /// Returns a policy with another text for each reference: its name for its id, or the reverse.
+    fn renamed(&self, properties: &Properties, _: &mut Rename<'_>) -> Properties {
+        properties.clone()
+    }
+
+    /// Returns the request that creates one. References are ids.
+    fn create(&self, name: &str, properties: &Properties) -> Request;
+
+    /// Returns the request that changes one. References are ids.
     fn update(&self, id: &str, before: &Properties, after: &Properties) -> Request;
+
+    /// Returns the request that deletes one; none if none is ever deleted.
+    fn delete(&self, _: &str) -> Option<Request> {
+        None
+    }
+
+    /// Returns what a new one says so that it is known to be ours.
+    fn mark(&self, _: &str) -> Properties {
+        Properties::new()
+    }
+
+    /// Returns the place of a change in a plan; nothing is before a creation, and after a deletion.
+    fn stage(&self, _: Option<&Properties>, _: Option<&Properties>) -> Stage {
+        Stage::Govern
+    }
+
+    /// Returns why a policy cannot become another, if so.
+    fn refusal(&self, _: &Properties, _: &Properties) -> Option<&'static str> {
+        None
+    }
+
+    /// Returns whether such a policy protects accounts: whoever it is for gets no access without it.
+    fn protects(&self, _: &Properties) -> bool {
+        false
+    }
 
     /// Returns what people should know about such a change; nothing is before a creation.
     fn notes(&self, before: Option<&Properties>, after: &Properties) -> Vec<&'static str>;
 
-    /// Returns what such a change takes from people.
-    fn takes(&self, _: Option<&Properties>, _: &Properties) -> Takes {
+    /// Returns what such a change takes from people; nothing is before a creation, and after a deletion.
+    fn takes(&self, _: Option<&Properties>, _: Option<&Properties>) -> Takes {
         Takes::Nothing
     }
 
@@ -121,6 +185,9 @@ pub(crate) trait Terms: Sync {
         None
     }
 }
+
+/// Returns another text for a reference: its name for its id, or the reverse.
+pub(crate) type Rename<'a> = dyn FnMut(Referred, &str) -> String + 'a;
 
 /// What a change of a policy takes from people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,6 +198,8 @@ pub(crate) enum Takes {
     Something,
     /// Something from every guest.
     FromGuests,
+    /// Protection.
+    Protection,
 }
 
 /// A licence of Microsoft Entra ID for the whole tenant.
@@ -138,6 +207,8 @@ pub(crate) enum Takes {
 pub enum Premium {
     /// P1, or anything that has it in it.
     P1,
+    /// P2.
+    P2,
 }
 
 impl Premium {
@@ -145,6 +216,7 @@ impl Premium {
     pub fn called(self) -> &'static str {
         match self {
             Self::P1 => "Microsoft Entra ID P1",
+            Self::P2 => "Microsoft Entra ID P2",
         }
     }
 
@@ -153,13 +225,14 @@ impl Premium {
     pub(crate) fn plans(self) -> &'static [&'static str] {
         match self {
             Self::P1 => &["AAD_PREMIUM", "AAD_PREMIUM_P2"],
+            Self::P2 => &["AAD_PREMIUM_P2"],
         }
     }
 }
 
 /// Writes the list of sections.
 macro_rules! sections {
-    ($($(#[$doc:meta])* $section:ident($key:literal) = $terms:expr;)*) => {
+    ($($(#[$doc:meta])* $section:ident($key:literal, $word:literal) = $terms:expr;)*) => {
         /// A section of the files that holds policies of the tenant.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
         #[serde(rename_all = "camelCase")]
@@ -171,9 +244,14 @@ macro_rules! sections {
             /// Every section.
             pub const ALL: &'static [Self] = &[$(Self::$section,)*];
 
-            /// Returns the key in files, which is also the word in addresses.
+            /// Returns the key in files.
             pub fn key(self) -> &'static str {
                 match self { $(Self::$section => $key,)* }
+            }
+
+            /// Returns the word in addresses.
+            fn word(self) -> &'static str {
+                match self { $(Self::$section => $word,)* }
             }
 
             pub(crate) fn terms(self) -> &'static dyn Terms {
@@ -185,9 +263,13 @@ macro_rules! sections {
 
 sections! {
     /// After how long Microsoft 365 groups that nobody uses are deleted.
-    GroupExpiration("groupExpiration") = group_expiration::GroupExpiration;
+    GroupExpiration("groupExpiration", "groupExpiration") = group_expiration::GroupExpiration;
     /// What Microsoft 365 groups allow guests.
-    GroupSettings("groupSettings") = group_settings::GroupSettings;
+    GroupSettings("groupSettings", "groupSettings") = group_settings::GroupSettings;
+    /// Places that conditional access knows.
+    NamedLocations("namedLocations", "namedLocation") = named_locations::NamedLocations;
+    /// What conditional access asks of guests.
+    ConditionalAccess("conditionalAccess", "conditionalAccess") = conditional_access::ConditionalAccess;
 }
 
 impl Section {
@@ -201,25 +283,54 @@ impl Section {
 
     /// Returns the address of a policy.
     pub fn address(self, name: &str) -> Address {
-        Address::new(self.key(), name)
+        Address::new(self.word(), name)
     }
 
-    /// Reads the section.
-    pub(crate) fn read(self, node: &Node, check: &mut Checker<'_>) -> Vec<Declared> {
-        let origin = check.origin(node.place);
-        let read = self.terms().read(node, check).into_iter();
-        let declared = |(name, properties)| Declared {
-            name,
-            properties,
-            origin: origin.clone(),
-        };
-        read.map(declared).collect()
+    /// Returns what a policy refers to, as it says it.
+    pub(crate) fn referred(self, properties: &Properties) -> Vec<(Referred, String)> {
+        let mut referred = Vec::new();
+        self.terms().renamed(properties, &mut |sort, text| {
+            referred.push((sort, text.to_owned()));
+            text.to_owned()
+        });
+        referred
+    }
+
+    /// Reads a section that lists policies, item by item. No two may have the same name.
+    fn read_list(
+        check: &mut Checker<'_>,
+        node: &Node,
+        read: impl Fn(&Node, &mut Checker<'_>) -> Option<Declared>,
+    ) -> Vec<Declared> {
+        let mut all: Vec<Declared> = Vec::new();
+        for item in node.items() {
+            let Some(declared) = read(item, check) else {
+                continue;
+            };
+            let mut others = all.iter();
+            match others.find(|other| other.name.eq_ignore_ascii_case(&declared.name)) {
+                Some(first) => {
+                    let text = format!(
+                        "`{}` is declared twice\nhint: it is also declared at {}",
+                        declared.name, first.origin
+                    );
+                    check.at(item, "name", text);
+                }
+                None => all.push(declared),
+            }
+        }
+        all
     }
 }
 
 impl TenantPolicy {
+    /// Returns what it says with ids for the names of what it refers to; none if one is not known yet.
+    pub(crate) fn by_id(&self, ids: &Ids) -> Option<Properties> {
+        by_id(self.section, &self.properties, ids)
+    }
+
     /// Returns whether answers to [`Kind::lookups`] show the policy as it is here.
-    pub fn is_as_seen(&self, answers: &[(Read, Answer)]) -> bool {
+    pub fn is_as_seen(&self, answers: &[(Read, Answer)], ids: &Ids) -> bool {
         let mut seen = Seen::default();
         for (read, answer) in answers {
             let Answer::Items(items) = answer else {
@@ -235,8 +346,27 @@ impl TenantPolicy {
             }
         }
         let seen = seen.named.get(&self.name).map_or(&[][..], Vec::as_slice);
-        matches!(seen, [(_, properties)] if *properties == self.properties)
+        matches!(seen, [(_, properties)] if Some(properties) == self.by_id(ids).as_ref())
     }
+
+    /// Returns whether the policy protects accounts.
+    pub fn protects(&self) -> bool {
+        self.section.terms().protects(&self.properties)
+    }
+}
+
+fn by_id(section: Section, properties: &Properties, ids: &Ids) -> Option<Properties> {
+    let mut known = true;
+    let renamed = section
+        .terms()
+        .renamed(properties, &mut |sort, name| match sort.id(name, ids) {
+            Some(id) => id,
+            None => {
+                known = false;
+                name.to_owned()
+            }
+        });
+    known.then_some(renamed)
 }
 
 impl Kind for TenantPolicy {
@@ -247,7 +377,9 @@ impl Kind for TenantPolicy {
     }
 
     fn refs(&self) -> Vec<Address> {
-        Vec::new()
+        let referred = self.section.referred(&self.properties).into_iter();
+        let named = referred.filter(|(sort, name)| !sort.is_literal(name));
+        named.map(|(sort, name)| sort.address(&name)).collect()
     }
 
     fn guest(&self) -> Option<&str> {
@@ -255,16 +387,18 @@ impl Kind for TenantPolicy {
     }
 
     fn over(&self, observed: &Self) -> Self {
-        let mut properties = observed.properties.clone();
-        properties.extend(self.properties.clone());
+        let terms = self.section.terms();
         Self {
-            properties,
+            properties: terms.over(&observed.properties, &self.properties),
             ..self.clone()
         }
     }
 
-    fn stage(_: &Change<&Self>) -> Stage {
-        Stage::Govern
+    fn stage(change: &Change<&Self>) -> Stage {
+        let before = change.before().map(|policy| &policy.properties);
+        let policy = change.object();
+        let after = (!matches!(change, Change::Delete { .. })).then_some(&policy.properties);
+        policy.section.terms().stage(before, after)
     }
 
     fn permissions(change: &Change<&Self>) -> Vec<&'static str> {
@@ -275,16 +409,28 @@ impl Kind for TenantPolicy {
         let address = change.object().address();
         let request = match change {
             Change::Create { after } => {
-                let request = after.section.terms().create(&after.properties);
-                Some(request.binding(address, "/id"))
+                let properties = after.by_id(cx.ids);
+                let create = |said| after.section.terms().create(&after.name, &said);
+                properties.map(|said| create(said).binding(address, "/id"))
             }
             Change::Update { before, after } => {
-                let terms = after.section.terms();
-                let id = cx.ids.get(&address);
-                id.map(|id| terms.update(id, &before.properties, &after.properties))
+                let known = (
+                    cx.ids.get(&address),
+                    before.by_id(cx.ids),
+                    after.by_id(cx.ids),
+                );
+                match known {
+                    (Some(id), Some(before), Some(said)) => {
+                        Some(after.section.terms().update(id, &before, &said))
+                    }
+                    _ => None,
+                }
             }
-            // Others live by it, too: none is ever deleted.
-            Change::Delete { .. } | Change::Act { .. } => None,
+            Change::Delete { before } => {
+                let id = cx.ids.get(&address);
+                id.and_then(|id| before.section.terms().delete(id))
+            }
+            Change::Act { .. } => None,
         };
         request.into_iter().collect()
     }

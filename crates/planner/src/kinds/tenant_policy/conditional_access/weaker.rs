@@ -1,0 +1,133 @@
+//! Whether a change of a conditional access policy asks less, or asks it of fewer.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::{ENABLED, Properties, STRENGTH, TYPES, state};
+
+/// Returns whether a policy protects less after a change; nothing is left of it after a deletion. Only one
+/// in force protects. What cannot be compared counts as less.
+pub(super) fn is_weaker(before: &Properties, after: Option<&Properties>) -> bool {
+    if state(before) != Some(ENABLED) {
+        return false;
+    }
+    let Some(after) = after.filter(|after| state(after) == Some(ENABLED)) else {
+        return true;
+    };
+    let paths: BTreeSet<_> = before.keys().chain(after.keys()).collect();
+    let of = |block: &str| {
+        let paths = paths.iter().filter(|path| path.starts_with(block));
+        paths
+            .map(|path| Difference {
+                path,
+                was: before.get(*path),
+                is: after.get(*path),
+            })
+            .filter(|it| it.was != it.is)
+            .collect::<Vec<_>>()
+    };
+    let less = of("conditions.").iter().any(Difference::means_fewer)
+        || of("sessionControls.")
+            .iter()
+            .any(Difference::ends_session_control);
+    less || hours(after) > hours(before) || asks_less(before, after)
+}
+
+/// A property that differs.
+struct Difference<'a> {
+    path: &'a str,
+    was: Option<&'a Value>,
+    is: Option<&'a Value>,
+}
+
+impl Difference<'_> {
+    fn leaf(&self) -> &str {
+        self.path.rsplit('.').next().unwrap_or(self.path)
+    }
+
+    /// Returns whether a condition is met by fewer people, apps or places.
+    fn means_fewer(&self) -> bool {
+        let (then, now) = (texts(self.was), texts(self.is));
+        let is_all = |texts: &BTreeSet<&str>| texts.contains("All") || texts.contains("all");
+        if self.path.contains(".exclude") {
+            return !is_all(&then) && !then.is_superset(&now);
+        }
+        let narrows = !is_all(&now) && !now.is_superset(&then);
+        match self.leaf() {
+            "@odata.type" => false,
+            // Of all tenants no list names any.
+            "membershipKind" => self.was == Some(&json!("all")) && self.is.is_some(),
+            "members" => self.was.is_some() && self.is.is_some() && narrows,
+            "includeUsers" | "includeGroups" | "includeRoles" | "includeApplications" | TYPES => {
+                narrows
+            }
+            // Without a condition it holds for everything.
+            _ => self.is.is_some() && (self.was.is_none() || narrows),
+        }
+    }
+
+    /// Returns whether something that was asked of a session is asked no more, or otherwise.
+    fn ends_session_control(&self) -> bool {
+        match self.leaf() {
+            // Compared as a time.
+            "value" | "type" if self.path.contains("signInFrequency") => false,
+            "frequencyInterval" => self.is != Some(&json!("everyTime")),
+            _ => self.was.is_some_and(|was| *was != json!(false)),
+        }
+    }
+}
+
+/// Returns whether somebody gets in now who did not before: with all that is asked, or with any of it.
+fn asks_less(before: &Properties, after: &Properties) -> bool {
+    let (mut then, now) = (asked(before), asked(after));
+    // A strength is one of multifactor authentication.
+    if now.iter().any(|(path, _)| *path == STRENGTH) {
+        then.retain(|(_, what)| *what != "mfa");
+    }
+    let any = |policy: &Properties, asked: &BTreeSet<_>| {
+        asked.len() > 1 && policy.get("grantControls.operator") != Some(&json!("AND"))
+    };
+    let is_enough = match (any(before, &then), any(after, &now)) {
+        _ if now.iter().any(|(_, what)| *what == "block") => true,
+        (false, false) => now.is_superset(&then),
+        (false, true) => then.is_empty(),
+        (true, false) => !now.is_disjoint(&then),
+        (true, true) => then.is_superset(&now),
+    };
+    !is_enough
+}
+
+/// Returns all that a policy asks before somebody gets in, with where it stands.
+fn asked(policy: &Properties) -> BTreeSet<(&str, &str)> {
+    let grants = policy
+        .iter()
+        .filter(|(path, _)| path.starts_with("grantControls.") && !path.ends_with(".operator"));
+    grants
+        .flat_map(|(path, value)| {
+            texts(Some(value))
+                .into_iter()
+                .map(|what| (path.as_str(), what))
+        })
+        .collect()
+}
+
+/// Returns after how many hours somebody signs in again: never, if that is not said.
+fn hours(policy: &Properties) -> u64 {
+    let said = |name: &str| policy.get(&format!("sessionControls.signInFrequency.{name}"));
+    if said("frequencyInterval") == Some(&json!("everyTime")) {
+        return 0;
+    }
+    let value = said("value").and_then(Value::as_u64);
+    let days = said("type") == Some(&json!("days"));
+    value.map_or(u64::MAX, |value| if days { value * 24 } else { value })
+}
+
+/// Returns the texts of a list, or of a text that lists some.
+fn texts(value: Option<&Value>) -> BTreeSet<&str> {
+    match value {
+        Some(Value::String(text)) => text.split(',').collect(),
+        Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).collect(),
+        _ => BTreeSet::new(),
+    }
+}
