@@ -1,9 +1,13 @@
 //! Conditional access policies and named locations against a served tenant: made, changed in every
 //! property, drifted, deleted, imported; and guards that are up before anybody gets in, or nobody does.
 
+use std::process::Stdio;
+use std::time::Duration;
+
 use guestlist_sandbox::{Act, Behaviour, Canned, Elsewhere, Fault};
 use serde_json::{Value, json};
 
+use crate::faults::spread;
 use crate::harness::{REAL, Repository, Tenant};
 
 const BREAK_GLASS: &str = "breakglass@fabrikam.example";
@@ -390,4 +394,68 @@ fn import_writes_the_policies_about_guests() {
     "#);
     let planned = tenant.run(&fresh, &["plan"]).ends(0).stdout;
     assert!(planned.contains("Nothing to do."), "{planned}");
+}
+
+/// A place, a policy that names it, and one that leaves the files.
+const PLACE: &str = "
+namedLocations: [{name: Offices, ipRanges: [203.0.113.0/24]}]
+conditionalAccess:
+  - name: New
+    state: enabled
+    include: {groups: [contoso]}
+    applications: {include: [All]}
+    locations: {include: [All], exclude: [Offices]}
+    grant: {controls: [mfa]}
+";
+
+#[test]
+fn killed_at_any_write_to_a_policy_and_run_again_ends_the_same() {
+    let root = "/identity/conditionalAccess";
+    let writes = [
+        ("POST", "/namedLocations"),
+        ("POST", "/policies"),
+        ("DELETE", "/policies/"),
+    ];
+    let each = writes
+        .iter()
+        .flat_map(|write| [(write, Act::Hang), (write, Act::DoThenHang)]);
+    let cases: Vec<_> = each.collect();
+    spread(cases.len(), |number| {
+        let ((method, path), act) = cases[number].clone();
+        let path = format!("{root}{path}");
+        let (tenant, files) = (tenant(), repository(PLACE));
+        tenant.sandbox.insert_conditional_access_policy(json!({
+            "displayName": "Old", "state": "disabled", "description": "Managed by guestlist, owner=partner-access",
+        }));
+        tenant.sandbox.behave(Behaviour {
+            faults: vec![Fault::on(method, &path, act.clone())],
+            ..Behaviour::default()
+        });
+        let apply = ["apply", "--yes", "--settle", "2"];
+        let mut command = tenant.command(&files, &apply);
+        let mut child = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        while places(&tenant, method, &path).is_empty() {
+            assert!(
+                child.try_wait().unwrap().is_none(),
+                "{method} {path} never comes"
+            );
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        tenant.sandbox.behave(Behaviour::default());
+        tenant.run(&files, &apply).ends(0);
+        tenant.run(&files, &["plan", "--detailed-exitcode"]).ends(0);
+        assert_eq!(
+            policy(&tenant)["displayName"],
+            "New",
+            "{act:?} {method} {path}"
+        );
+        assert_eq!(table(&tenant, "namedLocations").len(), 1);
+        assert_eq!(table(&tenant, "deletedConditionalAccessPolicies").len(), 1);
+    });
 }

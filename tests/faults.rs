@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::inside::{Ran, Stops, on_paused_clock, run};
-use crate::scenario::{config, differences, essence, mails, tenant};
+use crate::scenario::{config, differences, essence, guard, mails, tenant};
 
 pub(crate) fn now() -> Timestamp {
     "2026-11-22T09:00:00Z".parse().unwrap()
@@ -174,6 +174,7 @@ pub(crate) fn reference() -> Reference {
 
 pub(crate) fn fresh(faults: Vec<Fault>) -> Sandbox {
     let sandbox = tenant(now());
+    guard(&sandbox);
     sandbox.set_clock(Some(now()));
     sandbox.behave(behaviour(faults));
     sandbox

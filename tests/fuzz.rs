@@ -24,7 +24,7 @@ use crate::faults::{fresh, now};
 use crate::harness::Repository;
 use crate::inside::{Inside, Stops, client, on_paused_clock, over};
 use crate::random::{Edit, changed, changes, check, edited, edits};
-use crate::scenario::{config, files};
+use crate::scenario::{config, guarded};
 
 fn random_bytes() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(any::<u8>(), 0..400)
@@ -59,7 +59,7 @@ fn loads(bytes: &[u8]) {
 #[test]
 fn yaml_is_read_or_refused() {
     check(100, &random_bytes(), |bytes| loads(&bytes));
-    for (_, text) in files(now()) {
+    for (_, text) in guarded(now()) {
         check(120, &edits(), |edits| loads(&edited(&text, &edits)));
     }
 }

@@ -37,6 +37,59 @@ lifecycle: {pending: {remind: 14d}}
 requirements: {privileged: [User Administrator], licenses: [POWER_BI_STANDARD], administrativeUnits: [Partners], appRoles: [{app: Ledger, role: Reader}, {app: Ledger, role: Writer}]}
 ";
 
+/// What guards them: a policy that is made with the place and the group that it names, one that asks more, one
+/// that asks less, and one that no file declares any more.
+const GUARDS: &str = "
+namedLocations:
+  - {name: Offices, ipRanges: [203.0.113.0/24]}
+  - {name: Countries, countriesAndRegions: [FI, SE]}
+conditionalAccess:
+  - name: New
+    state: enabled
+    include: {groups: [projects], guests: [internalGuest]}
+    exclude: {users: [grace@fabrikam.example]}
+    applications: {include: [Ledger]}
+    locations: {include: [All], exclude: [Offices]}
+    grant: {authenticationStrength: Passwordless MFA}
+  - name: Stronger
+    state: enabled
+    include: {users: [All]}
+    exclude: {users: [alan@fabrikam.example]}
+    applications: {include: [All]}
+    session: {signInFrequency: 4h}
+  - name: Weaker
+    state: reportOnly
+    include: {guests: [b2bCollaborationGuest]}
+    applications: {include: [All]}
+    grant: {controls: [mfa]}
+";
+
+/// Adds to a tenant what those files change.
+pub(crate) fn guard(sandbox: &Sandbox) {
+    let policy = |id: &str, name: &str, more: Value| {
+        let mut policy = json!({
+            "id": format!("f0000000-0000-4000-8000-00000000000{id}"), "displayName": name, "state": "enabled",
+            "grantControls": { "operator": "OR", "builtInControls": ["mfa"] },
+        });
+        for (name, value) in more.as_object().unwrap() {
+            policy[name] = value.clone();
+        }
+        sandbox.insert_conditional_access_policy(policy);
+    };
+    policy("1", "Stronger", json!({}));
+    policy("2", "Weaker", json!({}));
+    let ours = json!({ "description": "Managed by guestlist, owner=partner-access" });
+    policy("3", "Old", ours);
+    policy("4", "Theirs", json!({}));
+}
+
+/// Returns the files and those that guard them.
+pub(crate) fn guarded(now: Timestamp) -> Vec<(&'static str, String)> {
+    let mut all = files(now).to_vec();
+    all.push(("policies/guards.yaml", GUARDS.to_owned()));
+    all
+}
+
 /// Returns the files, as of `now`.
 pub(crate) fn files(now: Timestamp) -> [(&'static str, String); 2] {
     let guests = json!({ "guests": [
@@ -66,10 +119,13 @@ pub(crate) fn files(now: Timestamp) -> [(&'static str, String); 2] {
 
 /// Returns the files, loaded.
 pub(crate) fn config(now: Timestamp) -> Config {
-    let sources = files(now).map(|(path, text)| Source {
-        path: path.to_owned(),
-        text,
-    });
+    let sources: Vec<_> = guarded(now)
+        .into_iter()
+        .map(|(path, text)| Source {
+            path: path.to_owned(),
+            text,
+        })
+        .collect();
     load(&sources, now).unwrap_or_else(|mistakes| panic!("{mistakes:?}"))
 }
 
@@ -157,7 +213,7 @@ pub(crate) fn tenant(now: Timestamp) -> Sandbox {
         json!({ "id": id, "displayName": name, "value": name, "isEnabled": true, "allowedMemberTypes": ["User"] })
     };
     let roles = [role(1, "Reader"), role(2, "Writer")];
-    let app = json!({ "id": "d0000000-0000-4000-8000-000000000001", "displayName": "Ledger", "appRoles": roles });
+    let app = json!({ "id": "d0000000-0000-4000-8000-000000000001", "appId": "d0000000-0000-4000-8000-0000000000aa", "displayName": "Ledger", "appRoles": roles });
     let app = sandbox.insert_service_principal(app);
     let unit = json!({ "id": "e0000000-0000-4000-8000-000000000001", "displayName": "Partners", "members": [grace, trimmed] });
     sandbox.insert_administrative_unit(unit);
@@ -259,6 +315,34 @@ pub(crate) fn essence(sandbox: &Sandbox, now: Timestamp) -> BTreeMap<String, Val
         let facts = json!({ "days": policy["groupLifetimeInDays"], "of": policy["managedGroupTypes"], "groups": covered });
         let twin = essence.insert("expiration".to_owned(), facts);
         assert!(twin.is_none(), "two policies");
+    }
+    let principal = |id: &Value| match name(id) {
+        Value::Null => called(id),
+        other => other,
+    };
+    for table in ["conditionalAccessPolicies", "namedLocations"] {
+        for mut policy in list(table) {
+            for name in ["id", "createdDateTime", "modifiedDateTime"] {
+                policy.as_object_mut().unwrap().remove(name);
+            }
+            for list in ["includeGroups", "excludeUsers"] {
+                let ids = policy["conditions"]["users"][list].as_array().cloned();
+                let ids = ids.unwrap_or_default();
+                let names: Vec<_> = ids.iter().map(principal).collect();
+                if !names.is_empty() {
+                    policy["conditions"]["users"][list] = json!(names);
+                }
+            }
+            let places = policy["conditions"]["locations"]["excludeLocations"].as_array_mut();
+            for place in places.into_iter().flatten() {
+                let all = list("namedLocations");
+                let found = all.into_iter().find(|one| one["id"] == *place);
+                *place = found.unwrap()["displayName"].clone();
+            }
+            let key = format!("{table} {}", policy["displayName"]);
+            let twin = essence.insert(key.clone(), policy);
+            assert!(twin.is_none(), "two policies: {key}");
+        }
     }
     for setting in list("groupSettings") {
         let key = format!(

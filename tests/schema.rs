@@ -190,12 +190,18 @@ fn the_plan_of_the_example_is_right_printed_and_saved() {
 fn a_plan_with_every_kind_of_step_is_right_refused_or_not() {
     let now = Timestamp::now();
     let tenant = Tenant::serve(scenario::tenant(now));
-    let files = scenario::files(now);
-    let files = files.each_ref().map(|(path, text)| (*path, text.as_str()));
+    scenario::guard(&tenant.sandbox);
+    let files = scenario::guarded(now);
+    let files = files.iter().map(|(path, text)| (*path, text.as_str()));
+    let files: Vec<_> = files.collect();
     let repository = Repository::new(&files);
     let refused = fits(&tenant.run(&repository, &JSON).ends(3).stdout);
     assert_ne!(refused["limits"], json!([]));
-    let allowed = [&JSON[..], &["--allow-removals", "9"]].concat();
+    let allowed = [
+        &JSON[..],
+        &["--allow-removals", "9", "--allow-weakened", "9"],
+    ]
+    .concat();
     let plan = fits(&tenant.run(&repository, &allowed).ends(0).stdout);
     let of = |read: fn(&Value) -> &Value| -> BTreeSet<String> {
         let steps = plan["steps"].as_array().unwrap();
@@ -210,15 +216,15 @@ fn a_plan_with_every_kind_of_step_is_right_refused_or_not() {
     assert_eq!(
         of(|it| &it["address"]["kind"]),
         all(
-            "administrativeUnit appRole directoryRole group groupExpiration groupSettings guest license \
-             membership sponsor"
+            "administrativeUnit appRole conditionalAccess directoryRole group groupExpiration groupSettings guest \
+             license membership namedLocation sponsor"
         )
     );
     assert_eq!(
         of(|it| &it["change"]["action"]),
         all("remind repoint resetRedemption restore revokeSessions")
     );
-    assert_eq!(of(|it| &it["counts"]), all("expiry removal"));
+    assert_eq!(of(|it| &it["counts"]), all("expiry removal weakened"));
 }
 
 #[test]
