@@ -12,7 +12,7 @@ use self::sorts::{Group, Sorts, sign_in};
 use super::{reason, text, title};
 use crate::finding::{Finding, Severity};
 use crate::kinds::{Action, Change, Object};
-use crate::plan::{Plan, Step};
+use crate::plan::{Count, Plan, Step};
 use crate::time::{Days, days_after, show};
 
 /// How many characters fit into a comment on GitHub.
@@ -190,9 +190,18 @@ impl<'a> Page<'a> {
         self.missing(losing);
         let refused = if plan.is_refused() { "Refused: " } else { "" };
         let errors = text::errors(plan).map(|errors| format!(" {errors}."));
+        let steps = plan.steps.iter();
+        let weakened = steps.filter(|step| step.counts == Some(Count::Weakened));
+        let weakened = match weakened.count() {
+            0 => String::new(),
+            count => format!(
+                ", {}",
+                verb(count, "policy protects less", "policies protect less")
+            ),
+        };
         let first = text::nothing(plan).unwrap_or_else(|| {
             format!(
-                "{refused}{}, {}, {}.{}",
+                "{refused}{}, {}, {}{weakened}.{}",
                 verb(losing, "loses access", "lose access"),
                 verb(coming, "comes in", "come in"),
                 verb(changing, "changes", "change"),

@@ -188,4 +188,51 @@ mod tests {
         let after = json!({ "who": { "@odata.type": "#all", "kind": "all" } });
         insta::assert_snapshot!(body(before, after), @r##"{"who":{"@odata.type":"#all","kind":"all"}}"##);
     }
+
+    /// What Graph has after a change if it merges objects, or replaces them at the top.
+    fn changed(before: &Value, body: &Value, merges: bool) -> Value {
+        let (Some(old), Some(new)) = (before.as_object(), body.as_object()) else {
+            return body.clone();
+        };
+        // An object of another type is another object.
+        if merges && new.contains_key("@odata.type") {
+            return body.clone();
+        }
+        let mut whole = old.clone();
+        for (name, value) in new {
+            let was = old.get(name).unwrap_or(&Value::Null);
+            let value = if merges {
+                changed(was, value, true)
+            } else {
+                value.clone()
+            };
+            whole.insert(name.clone(), value);
+        }
+        Value::Object(whole)
+    }
+
+    #[test]
+    fn a_change_means_the_same_whether_objects_are_merged_or_replaced() {
+        let one = json!({ "@odata.type": "#one", "members": ["m"] });
+        let states = [
+            json!({ "state": "on", "conditions": { "users": { "in": ["a"], "out": ["b"], "who": one }, "new": { "x": 1 } } }),
+            json!({ "state": "off", "conditions": { "users": { "in": ["a", "c"] } }, "session": { "often": { "value": 1, "on": true } } }),
+            json!({ "conditions": { "users": { "who": { "@odata.type": "#all" } }, "places": { "in": ["p"], "out": [] } } }),
+            json!({ "conditions": {}, "session": { "often": { "on": true }, "browser": { "mode": "never" } }, "grant": { "op": "OR" } }),
+            json!({ "grant": { "op": "AND", "strength": "s" }, "conditions": { "users": { "in": [], "out": null } } }),
+        ];
+        for before in &states {
+            for after in &states {
+                let body = differing(
+                    &flat(before),
+                    &flat(after),
+                    &["conditions", "conditions.users"],
+                );
+                for merges in [false, true] {
+                    let found = flat(&changed(before, &body, merges));
+                    assert_eq!(found, flat(after), "{before} {after} {body} {merges}");
+                }
+            }
+        }
+    }
 }

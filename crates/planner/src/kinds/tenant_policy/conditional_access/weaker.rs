@@ -27,7 +27,10 @@ pub(super) fn is_weaker(before: &Properties, after: Option<&Properties>) -> bool
             .filter(|it| it.was != it.is)
             .collect::<Vec<_>>()
     };
-    let less = of("conditions.").iter().any(Difference::means_fewer)
+    let everybody = texts(after.get("conditions.users.includeUsers")).contains("All");
+    let some = |it: &&Difference<'_>| !(everybody && it.includes_accounts());
+    let conditions = of("conditions.");
+    let less = conditions.iter().filter(some).any(Difference::means_fewer)
         || of("sessionControls.")
             .iter()
             .any(Difference::ends_session_control);
@@ -44,6 +47,12 @@ struct Difference<'a> {
 impl Difference<'_> {
     fn leaf(&self) -> &str {
         self.path.rsplit('.').next().unwrap_or(self.path)
+    }
+
+    /// Returns whether this is about whose accounts are included.
+    fn includes_accounts(&self) -> bool {
+        let lists = ["includeUsers", "includeGroups", "includeRoles"];
+        self.path.starts_with("conditions.users.") && lists.contains(&self.leaf())
     }
 
     /// Returns whether a condition is met by fewer people, apps or places.
@@ -129,5 +138,301 @@ fn texts(value: Option<&Value>) -> BTreeSet<&str> {
         Some(Value::String(text)) => text.split(',').collect(),
         Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).collect(),
         _ => BTreeSet::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A policy in force, and what a row of the table changes in it.
+    fn policy(changes: &[(&str, Value)]) -> Properties {
+        let mut policy = Properties::from([
+            (path("state"), json!("enabled")),
+            (path("conditions.users.includeGroups"), json!(["g"])),
+            (path("conditions.users.excludeUsers"), json!(["u"])),
+            (
+                path("conditions.applications.includeApplications"),
+                json!(["a", "b"]),
+            ),
+            (path("grantControls.operator"), json!("OR")),
+            (path("grantControls.builtInControls"), json!(["mfa"])),
+            (path("sessionControls.signInFrequency.value"), json!(12)),
+            (path("sessionControls.signInFrequency.type"), json!("hours")),
+            (
+                path("sessionControls.persistentBrowser.mode"),
+                json!("never"),
+            ),
+        ]);
+        for (name, value) in changes {
+            match value {
+                Value::Null => drop(policy.remove(*name)),
+                value => drop(policy.insert(path(name), value.clone())),
+            }
+        }
+        policy
+    }
+
+    fn path(name: &str) -> String {
+        name.to_owned()
+    }
+
+    #[test]
+    fn what_asks_less_or_of_fewer_is_weaker() {
+        let guests = "conditions.users.includeGuestsOrExternalUsers";
+        let types = format!("{guests}.{TYPES}");
+        let (kind, members) = (
+            format!("{guests}.externalTenants.membershipKind"),
+            format!("{guests}.externalTenants.members"),
+        );
+        let rows: &[(&str, bool, &[(&str, Value)], &[(&str, Value)])] = &[
+            ("nothing", false, &[], &[]),
+            ("off", true, &[], &[("state", json!("disabled"))]),
+            (
+                "a state of the future",
+                true,
+                &[],
+                &[("state", json!("sometimes"))],
+            ),
+            (
+                "off before",
+                false,
+                &[("state", json!("disabled"))],
+                &[("grantControls.builtInControls", Value::Null)],
+            ),
+            (
+                "a group more",
+                false,
+                &[],
+                &[("conditions.users.includeGroups", json!(["g", "h"]))],
+            ),
+            (
+                "a group less",
+                true,
+                &[("conditions.users.includeGroups", json!(["g", "h"]))],
+                &[],
+            ),
+            (
+                "everybody",
+                false,
+                &[],
+                &[
+                    ("conditions.users.includeGroups", Value::Null),
+                    ("conditions.users.includeUsers", json!(["All"])),
+                ],
+            ),
+            (
+                "no more everybody",
+                true,
+                &[("conditions.users.includeUsers", json!(["All"]))],
+                &[("conditions.users.includeUsers", json!(["x"]))],
+            ),
+            (
+                "one left out",
+                true,
+                &[],
+                &[("conditions.users.excludeUsers", json!(["u", "v"]))],
+            ),
+            (
+                "one left out no more",
+                false,
+                &[],
+                &[("conditions.users.excludeUsers", Value::Null)],
+            ),
+            (
+                "a role left out",
+                true,
+                &[],
+                &[("conditions.users.excludeRoles", json!(["r"]))],
+            ),
+            (
+                "an application less",
+                true,
+                &[],
+                &[("conditions.applications.includeApplications", json!(["a"]))],
+            ),
+            (
+                "all applications",
+                false,
+                &[],
+                &[(
+                    "conditions.applications.includeApplications",
+                    json!(["All"]),
+                )],
+            ),
+            (
+                "an application left out",
+                true,
+                &[],
+                &[("conditions.applications.excludeApplications", json!(["a"]))],
+            ),
+            (
+                "a type of guests less",
+                true,
+                &[(&types, json!("a,b"))],
+                &[(&types, json!("a"))],
+            ),
+            (
+                "a type of guests more",
+                false,
+                &[(&types, json!("a"))],
+                &[(&types, json!("a,b"))],
+            ),
+            (
+                "some tenants",
+                true,
+                &[(&kind, json!("all"))],
+                &[(&kind, json!("enumerated")), (&members, json!(["t"]))],
+            ),
+            (
+                "all tenants",
+                false,
+                &[(&kind, json!("enumerated")), (&members, json!(["t"]))],
+                &[(&kind, json!("all"))],
+            ),
+            (
+                "a tenant less",
+                true,
+                &[(&members, json!(["t", "s"]))],
+                &[(&members, json!(["t"]))],
+            ),
+            (
+                "a tenant left out",
+                true,
+                &[],
+                &[(
+                    "conditions.users.excludeGuestsOrExternalUsers.externalTenants.members",
+                    json!(["t"]),
+                )],
+            ),
+            (
+                "places",
+                true,
+                &[],
+                &[("conditions.locations.includeLocations", json!(["p"]))],
+            ),
+            (
+                "places no more",
+                false,
+                &[("conditions.locations.includeLocations", json!(["p"]))],
+                &[],
+            ),
+            (
+                "a condition of the future",
+                true,
+                &[],
+                &[("conditions.new.thing", json!(1))],
+            ),
+            (
+                "a client less",
+                true,
+                &[("conditions.clientAppTypes", json!(["all"]))],
+                &[("conditions.clientAppTypes", json!(["browser"]))],
+            ),
+            (
+                "one more to choose from",
+                true,
+                &[],
+                &[(
+                    "grantControls.builtInControls",
+                    json!(["mfa", "compliantDevice"]),
+                )],
+            ),
+            (
+                "one more, both",
+                false,
+                &[],
+                &[
+                    (
+                        "grantControls.builtInControls",
+                        json!(["mfa", "compliantDevice"]),
+                    ),
+                    ("grantControls.operator", json!("AND")),
+                ],
+            ),
+            (
+                "another control",
+                true,
+                &[],
+                &[("grantControls.builtInControls", json!(["compliantDevice"]))],
+            ),
+            (
+                "block",
+                false,
+                &[],
+                &[("grantControls.builtInControls", json!(["block"]))],
+            ),
+            (
+                "block no more",
+                true,
+                &[("grantControls.builtInControls", json!(["block"]))],
+                &[],
+            ),
+            (
+                "a strength for mfa",
+                false,
+                &[],
+                &[
+                    ("grantControls.builtInControls", Value::Null),
+                    (STRENGTH, json!("s")),
+                ],
+            ),
+            (
+                "mfa for a strength",
+                true,
+                &[
+                    ("grantControls.builtInControls", Value::Null),
+                    (STRENGTH, json!("s")),
+                ],
+                &[],
+            ),
+            (
+                "another strength",
+                true,
+                &[(STRENGTH, json!("s"))],
+                &[(STRENGTH, json!("t"))],
+            ),
+            (
+                "rarer",
+                true,
+                &[],
+                &[("sessionControls.signInFrequency.value", json!(13))],
+            ),
+            (
+                "in days",
+                true,
+                &[],
+                &[("sessionControls.signInFrequency.type", json!("days"))],
+            ),
+            (
+                "more often",
+                false,
+                &[],
+                &[("sessionControls.signInFrequency.value", json!(1))],
+            ),
+            (
+                "a session control less",
+                true,
+                &[],
+                &[("sessionControls.persistentBrowser.mode", Value::Null)],
+            ),
+            (
+                "a session control more",
+                false,
+                &[],
+                &[("sessionControls.cloudAppSecurity.isEnabled", json!(true))],
+            ),
+            (
+                "a session control off",
+                true,
+                &[("sessionControls.cloudAppSecurity.isEnabled", json!(true))],
+                &[("sessionControls.cloudAppSecurity.isEnabled", json!(false))],
+            ),
+        ];
+        for (what, weaker, before, after) in rows {
+            let found = is_weaker(&policy(before), Some(&policy(after)));
+            assert_eq!(found, *weaker, "{what}");
+        }
+        assert!(is_weaker(&policy(&[]), None));
     }
 }
