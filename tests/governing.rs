@@ -261,6 +261,11 @@ fn import_writes_the_policies_that_the_tenant_has() {
       allowGuestsToAccessGroups: true
       allowGuestsToBeGroupOwner: true
       guestUsageGuidelinesUrl: ""
+    externalCollaboration:
+      allowInvitesFrom: everyone
+      guestUserRole: guestUser
+      allowEmailVerifiedUsersToJoinOrganization: false
+      allowedToSignUpEmailBasedSubscriptions: true
     "#);
     let planned = tenant.run(&fresh, &["plan"]).ends(0).stdout;
     assert!(planned.contains("Nothing to do."), "{planned}");
@@ -396,4 +401,71 @@ fn a_group_is_named_by_its_unique_name() {
         planned.contains("error: group readers: the tenant has no group with this uniqueName"),
         "{planned}"
     );
+}
+
+#[test]
+fn who_may_invite_is_as_the_files_say() {
+    let tenant = Tenant::empty();
+    let policy = |tenant: &Tenant| tenant.sandbox.state()["authorizationPolicy"].clone();
+    let files = repository(
+        "externalCollaboration:
+  allowInvitesFrom: adminsGuestInvitersAndAllMembers
+  guestUserRole: restrictedGuestUser
+  allowEmailVerifiedUsersToJoinOrganization: false
+  allowedToSignUpEmailBasedSubscriptions: false
+",
+    );
+    tenant.applied(&files);
+    let there = policy(&tenant);
+    assert_eq!(
+        there["allowInvitesFrom"],
+        "adminsGuestInvitersAndAllMembers"
+    );
+    assert_eq!(
+        there["guestUserRoleId"],
+        "2af84b1e-32c8-42b7-82bc-daa82404023b"
+    );
+    assert_eq!(there["allowedToSignUpEmailBasedSubscriptions"], false);
+    assert_eq!(there["allowedToUseSSPR"], true);
+
+    // Somebody opens it in the portal.
+    tenant.sandbox.edit(
+        "authorizationPolicy",
+        json!({ "allowInvitesFrom": "everyone" }),
+    );
+    tenant.applied(&files);
+    assert_eq!(
+        policy(&tenant)["allowInvitesFrom"],
+        "adminsGuestInvitersAndAllMembers"
+    );
+
+    // Whoever opens it in the files needs a flag.
+    files.write(
+        "policies/governing.yaml",
+        "externalCollaboration: {allowInvitesFrom: everyone, guestUserRole: user, allowEmailVerifiedUsersToJoinOrganization: true}",
+    );
+    tenant.run(&files, &["apply", "--yes"]).ends(3);
+    tenant
+        .run(&files, &["apply", "--yes", "--allow-weakened", "1"])
+        .ends(0);
+    tenant.run(&files, &["plan", "--detailed-exitcode"]).ends(0);
+    assert_eq!(
+        policy(&tenant)["guestUserRoleId"],
+        "a0b1b346-4d3e-4e8b-98f8-753987be4970"
+    );
+
+    // Without the section it stays, and import writes it.
+    let fresh = Repository::new(&[("policies/tenant.yaml", REAL)]);
+    tenant.run(&fresh, &["import", "--policies"]).ends(0);
+    let path = fresh.path().join("policies/tenant-policies.yaml");
+    insta::assert_snapshot!(std::fs::read_to_string(path).unwrap(), @"
+    # Written by `guestlist import`. It is yours now: importing again leaves it alone.
+    externalCollaboration:
+      allowInvitesFrom: everyone
+      guestUserRole: user
+      allowEmailVerifiedUsersToJoinOrganization: true
+      allowedToSignUpEmailBasedSubscriptions: false
+    ");
+    let planned = tenant.run(&fresh, &["plan"]).ends(0).stdout;
+    assert!(planned.contains("Nothing to do."), "{planned}");
 }

@@ -30,7 +30,6 @@ const LATER: &[&str] = &[
     "accessReviews",
     "catalogs",
     "accessPackages",
-    "externalCollaboration",
     "crossTenantAccess",
 ];
 

@@ -493,3 +493,62 @@ fn a_licence_of_a_group_says_who_gets_it_and_where_it_may_lead() {
     info: guest ada@contoso.example: no longer declared; stripped on 2026-05-09 00:00 UTC
     "#);
 }
+
+#[test]
+fn who_may_invite_and_what_guests_see() {
+    let seen = |invites: &str, role: &str| {
+        let policy = json!({
+            "id": "authorizationPolicy", "allowInvitesFrom": invites, "guestUserRoleId": role,
+            "allowEmailVerifiedUsersToJoinOrganization": false, "allowedToUseSSPR": true,
+        });
+        Tenant {
+            tenant_policies: BTreeMap::from([(Section::ExternalCollaboration, vec![policy])]),
+            ..Tenant::default()
+        }
+    };
+    let (restricted, default) = (
+        "2af84b1e-32c8-42b7-82bc-daa82404023b",
+        "10dae51f-b6af-4016-8d66-8c2a99b929b3",
+    );
+    let files = "externalCollaboration: {allowInvitesFrom: adminsAndGuestInviters, guestUserRole: restrictedGuestUser}";
+    insta::assert_snapshot!(planned(&seen("adminsAndGuestInviters", restricted), files), @"Nothing to do. 1 unchanged, 0 not ours.");
+    // Less is allowed.
+    insta::assert_snapshot!(planned(&seen("everyone", default), files), @r#"
+    ~ external collaboration of the tenant                    policies/all.yaml:1
+        allowInvitesFrom  "everyone" → "adminsAndGuestInviters"
+        guestUserRoleId   "guestUser" → "restrictedGuestUser"
+        applications may not be able to invite any more, this program neither
+
+    0 to create, 1 to change, 0 to delete. 0 unchanged, 0 not ours.
+    About 1 write, less than a minute.
+    "#);
+    // More is: one of them is enough.
+    let wider =
+        "externalCollaboration: {allowInvitesFrom: everyone, guestUserRole: restrictedGuestUser}";
+    insta::assert_snapshot!(planned(&seen("none", default), wider), @r#"
+    ~ external collaboration of the tenant                    policies/all.yaml:1
+        allowInvitesFrom  "none" → "everyone"
+        guestUserRoleId   "guestUser" → "restrictedGuestUser"
+        guests can invite guests
+        protects less than now
+
+    0 to create, 1 to change, 0 to delete. 0 unchanged, 0 not ours.
+    About 1 write, less than a minute.
+
+    refused: 1 policy that would protect less, limits.weakened.count allows 0
+      hint: if that is meant, run with --allow-weakened 1
+    "#);
+    // What nobody knows may have allowed less.
+    insta::assert_snapshot!(planned(&seen("someOfTheFuture", restricted), files), @r#"
+    ~ external collaboration of the tenant                    policies/all.yaml:1
+        allowInvitesFrom  "someOfTheFuture" → "adminsAndGuestInviters"
+        applications may not be able to invite any more, this program neither
+        protects less than now
+
+    0 to create, 1 to change, 0 to delete. 0 unchanged, 0 not ours.
+    About 1 write, less than a minute.
+
+    refused: 1 policy that would protect less, limits.weakened.count allows 0
+      hint: if that is meant, run with --allow-weakened 1
+    "#);
+}

@@ -16,6 +16,7 @@ use crate::request::{Answer, Read, Request};
 use crate::yaml::Node;
 
 mod conditional_access;
+mod external_collaboration;
 mod flat;
 mod group_expiration;
 mod group_settings;
@@ -266,6 +267,8 @@ sections! {
     GroupExpiration("groupExpiration", "groupExpiration") = group_expiration::GroupExpiration;
     /// What Microsoft 365 groups allow guests.
     GroupSettings("groupSettings", "groupSettings") = group_settings::GroupSettings;
+    /// Who may invite guests, and what guests see.
+    ExternalCollaboration("externalCollaboration", "externalCollaboration") = external_collaboration::ExternalCollaboration;
     /// Places that conditional access knows.
     NamedLocations("namedLocations", "namedLocation") = named_locations::NamedLocations;
     /// What conditional access asks of guests.
