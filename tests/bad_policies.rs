@@ -36,6 +36,23 @@ macro_rules! location {
     };
 }
 
+/// A case of one other tenant.
+macro_rules! tenants {
+    ($what:literal, $text:literal, $expected:literal) => {
+        (
+            $what,
+            &[
+                (
+                    "policies/a.yaml",
+                    concat!("crossTenantAccess: [{", $text, "}]\n"),
+                ),
+                GUEST,
+            ],
+            &[$expected],
+        )
+    };
+}
+
 pub(crate) const CASES: &[Case] = &[
     policy!(
         "a policy without state",
@@ -164,6 +181,47 @@ pub(crate) const CASES: &[Case] = &[
         "a country that is trusted",
         ", countriesAndRegions: [FI], isTrusted: true",
         "`isTrusted` goes with `ipRanges`"
+    ),
+    tenants!(
+        "a tenant by its name",
+        "tenant: contoso.example, inboundTrust: {isMfaAccepted: true}",
+        "is no id of a tenant"
+    ),
+    tenants!(
+        "a tenant of which nothing is said",
+        "tenant: default",
+        "says nothing"
+    ),
+    tenants!(
+        "all tenants redeem without being asked",
+        "tenant: default, automaticUserConsentSettings: {inboundAllowed: true}",
+        "say so of single tenants"
+    ),
+    tenants!(
+        "half a direction",
+        "tenant: default, b2bCollaborationInbound: {usersAndGroups: {accessType: allowed, users: [AllUsers]}}",
+        "`applications` is missing"
+    ),
+    tenants!(
+        "a direction for nobody",
+        "tenant: default, b2bCollaborationInbound: {usersAndGroups: {accessType: allowed}, applications: {accessType: allowed, applications: [Office365]}}",
+        "says nobody"
+    ),
+    tenants!(
+        "people by name",
+        "tenant: default, b2bCollaborationInbound: {usersAndGroups: {accessType: allowed, users: [ada@contoso.example]}, applications: {accessType: allowed, applications: [Office365]}}",
+        "is no id"
+    ),
+    (
+        "a role that guests do not have",
+        &[
+            (
+                "policies/a.yaml",
+                "externalCollaboration: {guestUserRole: admin}\n",
+            ),
+            GUEST,
+        ],
+        &["known are `restrictedGuestUser`, `guestUser`, `user`"],
     ),
     (
         "an emergency account by its name",

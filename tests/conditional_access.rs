@@ -372,6 +372,26 @@ fn import_writes_the_policies_about_guests() {
     let written = std::fs::read_to_string(path).unwrap_or_else(|_| panic!("{imported}"));
     insta::assert_snapshot!(written, @r#"
     # Written by `guestlist import`. It is yours now: importing again leaves it alone.
+    externalCollaboration:
+      allowInvitesFrom: everyone
+      guestUserRole: guestUser
+      allowEmailVerifiedUsersToJoinOrganization: false
+      allowedToSignUpEmailBasedSubscriptions: true
+    crossTenantAccess:
+      - tenant: default
+        inboundTrust: {isMfaAccepted: false, isCompliantDeviceAccepted: false, isHybridAzureADJoinedDeviceAccepted: false}
+        b2bCollaborationInbound:
+          usersAndGroups: {accessType: allowed, users: [AllUsers], groups: []}
+          applications: {accessType: allowed, applications: [AllApplications]}
+        b2bCollaborationOutbound:
+          usersAndGroups: {accessType: allowed, users: [AllUsers], groups: []}
+          applications: {accessType: allowed, applications: [AllApplications]}
+        b2bDirectConnectInbound:
+          usersAndGroups: {accessType: blocked, users: [AllUsers], groups: []}
+          applications: {accessType: blocked, applications: [AllApplications]}
+        b2bDirectConnectOutbound:
+          usersAndGroups: {accessType: blocked, users: [AllUsers], groups: []}
+          applications: {accessType: blocked, applications: [AllApplications]}
     namedLocations:
       - name: North
         countriesAndRegions: [FI, SE]

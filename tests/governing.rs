@@ -266,6 +266,21 @@ fn import_writes_the_policies_that_the_tenant_has() {
       guestUserRole: guestUser
       allowEmailVerifiedUsersToJoinOrganization: false
       allowedToSignUpEmailBasedSubscriptions: true
+    crossTenantAccess:
+      - tenant: default
+        inboundTrust: {isMfaAccepted: false, isCompliantDeviceAccepted: false, isHybridAzureADJoinedDeviceAccepted: false}
+        b2bCollaborationInbound:
+          usersAndGroups: {accessType: allowed, users: [AllUsers], groups: []}
+          applications: {accessType: allowed, applications: [AllApplications]}
+        b2bCollaborationOutbound:
+          usersAndGroups: {accessType: allowed, users: [AllUsers], groups: []}
+          applications: {accessType: allowed, applications: [AllApplications]}
+        b2bDirectConnectInbound:
+          usersAndGroups: {accessType: blocked, users: [AllUsers], groups: []}
+          applications: {accessType: blocked, applications: [AllApplications]}
+        b2bDirectConnectOutbound:
+          usersAndGroups: {accessType: blocked, users: [AllUsers], groups: []}
+          applications: {accessType: blocked, applications: [AllApplications]}
     "#);
     let planned = tenant.run(&fresh, &["plan"]).ends(0).stdout;
     assert!(planned.contains("Nothing to do."), "{planned}");
@@ -465,6 +480,21 @@ fn who_may_invite_is_as_the_files_say() {
       guestUserRole: user
       allowEmailVerifiedUsersToJoinOrganization: true
       allowedToSignUpEmailBasedSubscriptions: false
+    crossTenantAccess:
+      - tenant: default
+        inboundTrust: {isMfaAccepted: false, isCompliantDeviceAccepted: false, isHybridAzureADJoinedDeviceAccepted: false}
+        b2bCollaborationInbound:
+          usersAndGroups: {accessType: allowed, users: [AllUsers], groups: []}
+          applications: {accessType: allowed, applications: [AllApplications]}
+        b2bCollaborationOutbound:
+          usersAndGroups: {accessType: allowed, users: [AllUsers], groups: []}
+          applications: {accessType: allowed, applications: [AllApplications]}
+        b2bDirectConnectInbound:
+          usersAndGroups: {accessType: blocked, users: [AllUsers], groups: []}
+          applications: {accessType: blocked, applications: [AllApplications]}
+        b2bDirectConnectOutbound:
+          usersAndGroups: {accessType: blocked, users: [AllUsers], groups: []}
+          applications: {accessType: blocked, applications: [AllApplications]}
     ");
     let planned = tenant.run(&fresh, &["plan"]).ends(0).stdout;
     assert!(planned.contains("Nothing to do."), "{planned}");

@@ -13,6 +13,7 @@ mod bad_policies;
 #[cfg(all(unix, feature = "browser"))]
 mod browser;
 mod conditional_access;
+mod cross_tenant;
 mod docs;
 mod editing;
 mod edits;

@@ -26,12 +26,7 @@ use crate::yaml::{self, Mistake, Node, Source, Step};
 pub const GUESTS: &str = "guests/";
 
 /// Sections that the contract knows and this version does not act on yet.
-const LATER: &[&str] = &[
-    "accessReviews",
-    "catalogs",
-    "accessPackages",
-    "crossTenantAccess",
-];
+const LATER: &[&str] = &["accessReviews", "catalogs", "accessPackages"];
 
 /// The sections whose items are objects; lists of all files add up.
 const LISTS: &[&str] = &["guests", "groups"];

@@ -22,6 +22,7 @@ mod call;
 mod check;
 mod conditional_access;
 mod cost;
+mod cross_tenant;
 mod deleted;
 mod directory;
 mod engine;

@@ -147,6 +147,9 @@ pub(crate) const READ_POLICY: &[&str] = &["Policy.Read.All", "Policy.ReadWrite.A
 pub(crate) const READ_CONDITIONAL_ACCESS: &[&str] =
     &["Policy.Read.All", "Policy.Read.ConditionalAccess"];
 pub(crate) const WRITE_CONDITIONAL_ACCESS: &[&str] = &["Policy.ReadWrite.ConditionalAccess"];
+pub(crate) const READ_CROSS_TENANT: &[&str] =
+    &["Policy.Read.All", "Policy.ReadWrite.CrossTenantAccess"];
+pub(crate) const WRITE_CROSS_TENANT: &[&str] = &["Policy.ReadWrite.CrossTenantAccess"];
 pub(crate) const READ_STRENGTHS: &[&str] = &[
     "Policy.Read.AuthenticationMethod",
     "Policy.Read.All",

@@ -5,8 +5,8 @@ use crate::error::{GraphError, Outcome};
 use crate::http::percent_decode;
 use crate::permissions::*;
 use crate::{
-    apps, audits, conditional_access, deleted, directory, expiration, groups, invitations,
-    licenses, mail, members, roles, settings, sponsors, units, users,
+    apps, audits, conditional_access, cross_tenant, deleted, directory, expiration, groups,
+    invitations, licenses, mail, members, roles, settings, sponsors, units, users,
 };
 
 /// One row of the table.
@@ -44,6 +44,11 @@ const ROUTES: &[Route] = routes! {
     GET "/identity/conditionalAccess/namedLocations" READ_CONDITIONAL_ACCESS => conditional_access::locations;
     POST "/identity/conditionalAccess/namedLocations" WRITE_CONDITIONAL_ACCESS => conditional_access::create_location;
     PATCH "/identity/conditionalAccess/namedLocations/{id}" WRITE_CONDITIONAL_ACCESS => conditional_access::update_location;
+    GET "/policies/crossTenantAccessPolicy/default" READ_CROSS_TENANT => cross_tenant::default;
+    PATCH "/policies/crossTenantAccessPolicy/default" WRITE_CROSS_TENANT => cross_tenant::update_default;
+    GET "/policies/crossTenantAccessPolicy/partners" READ_CROSS_TENANT => cross_tenant::partners;
+    POST "/policies/crossTenantAccessPolicy/partners" WRITE_CROSS_TENANT => cross_tenant::create_partner;
+    PATCH "/policies/crossTenantAccessPolicy/partners/{id}" WRITE_CROSS_TENANT => cross_tenant::update_partner;
     GET "/policies/authenticationStrengthPolicies" READ_STRENGTHS => conditional_access::strengths;
     GET "/identityGovernance/entitlementManagement/subjects" READ_ENTITLEMENTS => directory::subjects;
     GET "/identityGovernance/entitlementManagement/settings" READ_ENTITLEMENTS => directory::entitlement_management_settings;

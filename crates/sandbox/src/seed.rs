@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::tenant::{Object, Table, Tenant, text};
-use crate::{fixture, time};
+use crate::{cross_tenant, fixture, time};
 
 const TENANT: &str = "7f3a0000-0000-4000-8000-000000000001";
 const STAMP: &str = "guestlist owner=sandbox";
@@ -66,6 +66,9 @@ pub(crate) fn complete(tenant: &mut Tenant, now: Timestamp) {
     for (name, value) in object(settings) {
         let settings = &mut tenant.entitlement_management_settings;
         settings.entry(name).or_insert(value);
+    }
+    for (name, value) in cross_tenant::service_default() {
+        tenant.cross_tenant_default.entry(name).or_insert(value);
     }
     if tenant.role_definitions.is_empty() {
         tenant.role_definitions = embedded(include_str!("../data/roles.json"));

@@ -61,6 +61,10 @@ pub(crate) struct Tenant {
     #[serde(with = "listed")]
     pub(crate) named_locations: Table,
     pub(crate) authorization_policy: Object,
+    /// What holds between this tenant and every other; then what holds for some, by their ids.
+    pub(crate) cross_tenant_default: Object,
+    #[serde(with = "listed")]
+    pub(crate) cross_tenant_partners: Table,
     /// What entitlement management does with guests who hold no package any more.
     pub(crate) entitlement_management_settings: Object,
     /// Microsoft's own lifecycle policies; a tenant that has none does not serve them.

@@ -352,13 +352,16 @@ impl Run<'_> {
     /// Returns which ids the lists show by now.
     async fn listed(&self, open: &BTreeMap<Address, String>) -> Result<BTreeSet<String>, Error> {
         let (mut guests, mut groups) = (BTreeSet::new(), BTreeSet::new());
-        let mut reads = Vec::new();
+        let (mut reads, mut others) = (Vec::new(), Vec::new());
         for step in self.steps {
             let object = step.change.object();
             match (open.get(&step.address), object) {
                 (Some(id), Object::Guest(_)) => drop(guests.insert(id.as_str())),
                 (Some(id), Object::Group(_)) => drop(groups.insert(id.as_str())),
-                (Some(_), _) => reads.extend(object.lookups()),
+                (Some(_), other) => {
+                    reads.extend(other.lookups());
+                    others.push(other);
+                }
                 (None, _) => {}
             }
         }
@@ -367,13 +370,13 @@ impl Run<'_> {
         reads.extend(groups.chunks(IDS).map(seen::listed));
         let mut found = BTreeSet::new();
         for (_, answer) in self.client.read(reads).await? {
-            if let Answer::Items(items) = answer {
-                found.extend(
-                    items
-                        .iter()
-                        .filter_map(|item| item["id"].as_str().map(str::to_owned)),
-                );
-            }
+            let Answer::Items(items) = answer else {
+                continue;
+            };
+            let ids = items.iter().filter_map(|item| item["id"].as_str());
+            found.extend(ids.map(str::to_owned));
+            let objects = others.iter();
+            found.extend(objects.flat_map(|one| items.iter().filter_map(|item| one.found(item))));
         }
         Ok(found)
     }

@@ -44,9 +44,11 @@ enum Inviters {
     /// Nobody, and no application either.
     None,
     /// Administrators, and whoever holds the role Guest Inviter.
-    AdminsAndGuestInviters,
+    #[serde(rename = "adminsAndGuestInviters")]
+    Admins,
     /// Every member, too.
-    AdminsGuestInvitersAndAllMembers,
+    #[serde(rename = "adminsGuestInvitersAndAllMembers")]
+    Members,
     /// Guests, too.
     Everyone,
 }

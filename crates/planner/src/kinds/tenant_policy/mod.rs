@@ -10,12 +10,13 @@ use serde_json::Value;
 
 use super::{Change, Cx, Kind, Stage};
 use crate::address::{Address, Ids, ObjectId};
-use crate::kinds::guest::user::{DecodeError, text};
+use crate::kinds::guest::user::DecodeError;
 use crate::load::{Checker, Origin};
 use crate::request::{Answer, Read, Request};
 use crate::yaml::Node;
 
 mod conditional_access;
+mod cross_tenant_access;
 mod external_collaboration;
 mod flat;
 mod group_expiration;
@@ -120,11 +121,22 @@ pub(crate) trait Terms: Sync {
     fn take_in(&self, _: &Read, items: &[Value], seen: &mut Seen) -> Result<(), DecodeError> {
         for item in items {
             if let Some((name, properties)) = self.decode(item)? {
-                let id = text(item, "id").ok_or(DecodeError::NoId)?;
+                let id = self.id(item).ok_or(DecodeError::NoId)?;
                 seen.named.entry(name).or_default().push((id, properties));
             }
         }
         Ok(())
+    }
+
+    /// Returns where an item says by what it is known.
+    fn pointer(&self) -> &'static str {
+        "/id"
+    }
+
+    /// Returns by what an item is known.
+    fn id(&self, item: &Value) -> Option<String> {
+        let id = item.pointer(self.pointer()).and_then(Value::as_str);
+        id.map(str::to_owned)
     }
 
     /// Reads a policy out of a reply; none if the item is something else.
@@ -269,6 +281,8 @@ sections! {
     GroupSettings("groupSettings", "groupSettings") = group_settings::GroupSettings;
     /// Who may invite guests, and what guests see.
     ExternalCollaboration("externalCollaboration", "externalCollaboration") = external_collaboration::ExternalCollaboration;
+    /// What holds between this tenant and others.
+    CrossTenantAccess("crossTenantAccess", "crossTenantAccess") = cross_tenant_access::CrossTenantAccess;
     /// Places that conditional access knows.
     NamedLocations("namedLocations", "namedLocation") = named_locations::NamedLocations;
     /// What conditional access asks of guests.
@@ -413,8 +427,9 @@ impl Kind for TenantPolicy {
         let request = match change {
             Change::Create { after } => {
                 let properties = after.by_id(cx.ids);
-                let create = |said| after.section.terms().create(&after.name, &said);
-                properties.map(|said| create(said).binding(address, "/id"))
+                let terms = after.section.terms();
+                let create = |said| terms.create(&after.name, &said);
+                properties.map(|said| create(said).binding(address, terms.pointer()))
             }
             Change::Update { before, after } => {
                 let known = (
@@ -444,7 +459,8 @@ impl Kind for TenantPolicy {
 
     fn found(&self, item: &Value) -> Option<ObjectId> {
         let (name, _) = self.section.terms().decode(item).ok()??;
-        (name == self.name).then(|| text(item, "id")).flatten()
+        let id = self.section.terms().id(item);
+        id.filter(|_| name == self.name)
     }
 }
 

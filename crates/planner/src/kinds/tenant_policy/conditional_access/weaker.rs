@@ -177,6 +177,14 @@ mod tests {
         name.to_owned()
     }
 
+    /// What a change is, whether it is weaker, and what a policy says before and after it.
+    type Row<'a> = (
+        &'a str,
+        bool,
+        &'a [(&'a str, Value)],
+        &'a [(&'a str, Value)],
+    );
+
     #[test]
     fn what_asks_less_or_of_fewer_is_weaker() {
         let guests = "conditions.users.includeGuestsOrExternalUsers";
@@ -185,7 +193,7 @@ mod tests {
             format!("{guests}.externalTenants.membershipKind"),
             format!("{guests}.externalTenants.members"),
         );
-        let rows: &[(&str, bool, &[(&str, Value)], &[(&str, Value)])] = &[
+        let rows: &[Row<'_>] = &[
             ("nothing", false, &[], &[]),
             ("off", true, &[], &[("state", json!("disabled"))]),
             (
