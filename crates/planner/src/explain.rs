@@ -287,7 +287,13 @@ fn state(user: &User, zone: &TimeZone) -> String {
     }
     let redeemed = match (user.is_pending(), user.state_changed) {
         (true, _) => "invitation not redeemed".to_owned(),
-        (false, Some(at)) => format!("invitation redeemed {}", show(at, zone)),
+        (false, Some(at)) => {
+            let with = user.issuer.as_ref();
+            let with = with
+                .map(|issuer| format!(" with {issuer}"))
+                .unwrap_or_default();
+            format!("invitation redeemed {}{with}", show(at, zone))
+        }
         (false, None) => "no invitation known".to_owned(),
     };
     let kind = user.user_type.as_deref().unwrap_or("of unknown type");

@@ -52,6 +52,8 @@ pub struct Guest {
     pub company: Option<String>,
     /// What the tenant says of the account.
     pub state: State,
+    /// With what the invitation was redeemed, if it was.
+    pub issuer: Option<String>,
     /// Whose it is.
     pub standing: Standing,
     /// Who vouches: as the tenant has it, else as the files say.

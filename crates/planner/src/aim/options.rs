@@ -468,7 +468,9 @@ impl<'a> World<'a> {
     /// Returns whether the policies of a section were read.
     pub(super) fn knows(self, section: Section) -> bool {
         let mut reads = section.terms().reads().into_iter();
-        reads.all(|read| self.snapshot.knows(&read))
+        // A snapshot of an earlier version may have read them for another reason, and kept less.
+        self.snapshot.policies.contains_key(&section)
+            && reads.all(|read| self.snapshot.knows(&read))
     }
 }
 

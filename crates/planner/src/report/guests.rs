@@ -40,6 +40,8 @@ pub(super) fn all<'a>(sources: Sources<'a>, plan: &Plan) -> Vec<Account<'a>> {
         let guest = &mut account.guest;
         let held = account.user.map(|user| sources.snapshot.called(&user.id));
         guest.holds = held.unwrap_or_default();
+        let issuer = account.user.and_then(|user| user.issuer.as_ref());
+        guest.issuer = issuer.map(ToString::to_string);
         guest.due = due.get(guest.key.as_str()).map(Due::to_string);
         guest.next = sources.aim.next(&guest.key);
     }
@@ -121,6 +123,7 @@ impl Guest {
             name: None,
             company: None,
             state: State::Absent,
+            issuer: None,
             standing: Standing::NotOurs,
             sponsors: Vec::new(),
             unvouched: None,

@@ -16,6 +16,7 @@ use crate::stamp::{Mark, Stamp};
 
 mod asks;
 pub mod granted;
+pub mod issuer;
 pub mod profile;
 pub mod user;
 pub mod written;

@@ -8,6 +8,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::Guest;
+use super::issuer::Issuer;
 use super::profile::{NAMES, PROFILE, Profile};
 use crate::address::ObjectId;
 use crate::domain::normal;
@@ -68,6 +69,8 @@ pub struct User {
     pub attributes: Few<String, String>,
     /// Who vouches, if that was read.
     pub sponsors: Option<Vec<ObjectId>>,
+    /// With what the invitation was redeemed, if that was read and is so.
+    pub issuer: Option<Issuer>,
 }
 
 /// Returns a text property; an empty one is none.
@@ -150,6 +153,7 @@ impl User {
                 .collect(),
             attributes: attributes.collect(),
             sponsors,
+            issuer: Issuer::decode(item),
         })
     }
 

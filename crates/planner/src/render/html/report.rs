@@ -129,6 +129,7 @@ fn guests(page: &mut Html, report: &Report) {
         ("Until", Kind::Code),
         ("Next", Kind::Lines),
         ("Declared", Kind::Code),
+        ("Redeemed with", Kind::Text),
     ];
     let columns = columns.map(|(name, kind)| Column::new(name, kind));
     let table = Table {
@@ -172,6 +173,7 @@ fn row(report: &Report, guest: &Guest) -> Row {
         Cell::text(&until(guest)),
         Cell::lines(due.chain(next)),
         Cell::text(&declared(guest)),
+        text(&guest.issuer),
     ];
     Row(
         cells.into(),
