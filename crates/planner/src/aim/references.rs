@@ -22,7 +22,11 @@ impl Aim {
             }
             match self.found(world, declared, sort, name) {
                 Ok(Some(id)) if sort == Referred::TermsOfUse => {
-                    self.ids.bind(sort.address(name), id);
+                    let address = sort.address(name);
+                    if self.ids.get(&address).is_some_and(|other| other != id) {
+                        lost.push(format!("{} `{name}` has two ids in the files", sort.noun()));
+                    }
+                    self.ids.bind(address, id);
                     name.to_owned()
                 }
                 Ok(Some(id)) => self.name(world, sort, &id),
@@ -122,7 +126,8 @@ impl Aim {
             Referred::Group => world.group_name(id),
             _ => world.snapshot.name_of(sort, id),
         };
-        let Some(name) = name else {
+        // A name that means something by itself would be taken for that.
+        let Some(name) = name.filter(|name| !sort.is_literal(name)) else {
             return id.to_owned();
         };
         let address = sort.address(&name);

@@ -1,6 +1,8 @@
 //! Conditional access policies and named locations: what a plan makes of what files say, what it leaves
 //! alone, and what it refuses.
 
+use guestlist_planner::kinds::tenant_policy::Section;
+use guestlist_planner::kinds::{Change, Object};
 use guestlist_planner::limits::Hand;
 use guestlist_planner::plan::Request;
 use guestlist_planner::render::text;
@@ -411,4 +413,61 @@ fn whom_a_planned_policy_covers_is_covered() {
     };
     assert!(is_said(&plan(groups)));
     assert!(!is_said(&plan(&format!("{groups}{SAME}"))));
+}
+
+#[test]
+fn a_name_that_means_something_by_itself_is_not_taken_for_a_name() {
+    // Somebody called a place `All`, and a group as an id is written.
+    let place = json!({ "id": "10000000-0000-4000-8000-000000000001", "displayName": "All", "@odata.type": "#microsoft.graph.countryNamedLocation", "countriesAndRegions": ["FI"] });
+    let more = json!({ "conditions": {
+        "locations": { "includeLocations": ["All"], "excludeLocations": ["10000000-0000-4000-8000-000000000001"] },
+        "users": { "excludeGroups": ["eeeeeeee-0000-4000-8000-000000000001"] } } });
+    let mut seen = tenant(vec![policy("enabled", more)]);
+    seen.groups[0]["displayName"] = json!("99999999-0000-4000-8000-000000000009");
+    seen.tenant_policies = [(Section::NamedLocations, vec![place])].into();
+    let files = SAME
+        .replace("    exclude: {groups: [excluded people]}\n", "")
+        .replace("[mfa]", "[block]");
+    let plan = seen.plan("", &files, NOW, &Request::default());
+    let Change::Update {
+        after: Object::TenantPolicy(after),
+        ..
+    } = &plan.steps[0].change
+    else {
+        panic!("{:?}", plan.steps);
+    };
+    let says = |path: &str| after.properties[path].to_string();
+    assert_eq!(
+        says("conditions.locations.excludeLocations"),
+        r#"["10000000-0000-4000-8000-000000000001"]"#
+    );
+    assert_eq!(
+        says("conditions.users.excludeGroups"),
+        r#"["eeeeeeee-0000-4000-8000-000000000001"]"#
+    );
+}
+
+#[test]
+fn terms_of_use_have_one_id_by_a_name() {
+    let one = |name: &str, id: &str| {
+        let policy = SAME
+            .replace("Guests: MFA", name)
+            .replace("conditionalAccess:\n", "");
+        policy.replace(
+            "{controls: [mfa]}",
+            &format!("{{termsOfUse: {{Partners: {id}}}}}"),
+        )
+    };
+    let files = format!(
+        "conditionalAccess:{}{}",
+        one("One", "aaaaaaaa-0000-4000-8000-00000000000a"),
+        one("Two", "bbbbbbbb-0000-4000-8000-00000000000b")
+    );
+    let plan = tenant(Vec::new()).plan("", &files, NOW, &Request::default());
+    let said: Vec<_> = plan
+        .findings
+        .iter()
+        .map(|finding| finding.text.as_str())
+        .collect();
+    assert_eq!(said, ["terms of use `Partners` has two ids in the files"]);
 }

@@ -434,6 +434,10 @@ impl Terms for CrossTenantAccess {
     }
 
     fn create(&self, name: &str, properties: &Properties) -> Request {
+        // Every tenant has one: it could not be seen.
+        if name == DEFAULT {
+            return self.update(name, &Properties::new(), properties);
+        }
         let mut body = body(nested(properties));
         body[TENANT] = json!(name);
         Request::post(format!("{ROOT}/partners"), body)

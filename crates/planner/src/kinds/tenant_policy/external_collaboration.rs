@@ -187,6 +187,11 @@ impl Terms for ExternalCollaboration {
         &["Policy.ReadWrite.Authorization"]
     }
 
+    /// There is one.
+    fn id(&self, _: &Value) -> Option<String> {
+        Some("authorizationPolicy".to_owned())
+    }
+
     fn decode(&self, item: &Value) -> Result<Option<(String, Properties)>, DecodeError> {
         let known = [INVITES, ROLE, JOIN, SUBSCRIBE].into_iter();
         let values = known.map(|name| (name, &item[name]));

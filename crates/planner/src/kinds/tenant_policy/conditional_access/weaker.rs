@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 
 use super::{ENABLED, Properties, STRENGTH, TYPES, state};
 
+/// Multifactor authentication, whatever its strength.
+const MFA: (&str, &str) = ("grantControls.builtInControls", "mfa");
+
 /// Returns whether a policy protects less after a change; nothing is left of it after a deletion. Only one
 /// in force protects. What cannot be compared counts as less.
 pub(super) fn is_weaker(before: &Properties, after: Option<&Properties>) -> bool {
@@ -71,6 +74,9 @@ impl Difference<'_> {
             "includeUsers" | "includeGroups" | "includeRoles" | "includeApplications" | TYPES => {
                 narrows
             }
+            // A target that no file can say.
+            _ if self.path.starts_with("conditions.applications.") => true,
+            _ if self.path.starts_with("conditions.users.") => true,
             // Without a condition it holds for everything.
             _ => self.is.is_some() && (self.was.is_none() || narrows),
         }
@@ -91,8 +97,9 @@ impl Difference<'_> {
 fn asks_less(before: &Properties, after: &Properties) -> bool {
     let (mut then, now) = (asked(before), asked(after));
     // A strength is one of multifactor authentication.
-    if now.iter().any(|(path, _)| *path == STRENGTH) {
-        then.retain(|(_, what)| *what != "mfa");
+    if let Some(strength) = now.iter().find(|(path, _)| *path == STRENGTH) {
+        let as_strength = |asked| if asked == MFA { *strength } else { asked };
+        then = then.into_iter().map(as_strength).collect();
     }
     let any = |policy: &Properties, asked: &BTreeSet<_>| {
         asked.len() > 1 && policy.get("grantControls.operator") != Some(&json!("AND"))
@@ -384,6 +391,33 @@ mod tests {
                     ("grantControls.builtInControls", Value::Null),
                     (STRENGTH, json!("s")),
                 ],
+            ),
+            (
+                "a strength or a device for mfa",
+                true,
+                &[],
+                &[
+                    ("grantControls.builtInControls", json!(["compliantDevice"])),
+                    (STRENGTH, json!("s")),
+                ],
+            ),
+            (
+                "a strength for mfa or a device",
+                false,
+                &[(
+                    "grantControls.builtInControls",
+                    json!(["mfa", "compliantDevice"]),
+                )],
+                &[
+                    ("grantControls.builtInControls", Value::Null),
+                    (STRENGTH, json!("s")),
+                ],
+            ),
+            (
+                "a target that no file can say is gone",
+                true,
+                &[("conditions.applications.includeUserActions", json!(["x"]))],
+                &[],
             ),
             (
                 "mfa for a strength",
