@@ -5,13 +5,14 @@
 
 use std::collections::BTreeSet;
 
+use foldhash::HashMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::address::ObjectId;
 use crate::kinds::assignment::Sort;
 use crate::kinds::guest::user::{User, text};
-use crate::rule::{Person, Truth, parse};
+use crate::rule::{Person, Rule, Truth, parse};
 use crate::snapshot::Snapshot;
 
 /// A conditional access policy, as far as it says whom it is about and what it asks.
@@ -83,15 +84,11 @@ impl AccessPolicy {
     }
 
     /// Returns whether it covers somebody, who is in those groups.
-    pub fn covers(&self, snapshot: &Snapshot, user: &User, held: Memberships<'_>) -> Truth {
-        let asked = Asked {
-            snapshot,
-            user,
-            held,
-        };
+    pub fn covers(&self, known: &Known<'_>, user: &User, held: Memberships<'_>) -> Truth {
+        let asked = Asked { known, user, held };
         // Which groups lie within those that are excluded is read of policies in force.
         let is_read = |group: &ObjectId| {
-            let policies = snapshot.excluded.get(group);
+            let policies = known.snapshot.excluded.get(group);
             policies.is_some_and(|policies| policies.contains(&self.name))
         };
         let left_out = match self.is_enabled() && self.exclude.groups.iter().all(is_read) {
@@ -167,9 +164,33 @@ fn of_type(user: &User, name: &str) -> Truth {
 /// Somebody, and what is known.
 #[derive(Clone, Copy)]
 struct Asked<'a> {
-    snapshot: &'a Snapshot,
+    known: &'a Known<'a>,
     user: &'a User,
     held: Memberships<'a>,
+}
+
+/// What is known of the tenant, its rules read once.
+#[derive(Debug)]
+pub struct Known<'a> {
+    snapshot: &'a Snapshot,
+    /// The rules of dynamic groups that are followed and understood, by the group's id.
+    rules: HashMap<&'a str, Rule>,
+}
+
+impl<'a> Known<'a> {
+    /// Reads the rules of a tenant.
+    pub fn new(snapshot: &'a Snapshot) -> Self {
+        let groups = snapshot.groups.groups.values();
+        let followed = groups.filter(|group| group.dynamic && !group.paused);
+        let rules = followed.filter_map(|group| {
+            let rule = parse(group.rule.as_deref()?).ok()?;
+            Some((group.id.as_str(), rule))
+        });
+        Self {
+            snapshot,
+            rules: rules.collect(),
+        }
+    }
 }
 
 /// The groups that somebody is in, as far as they are known.
@@ -194,38 +215,34 @@ impl Asked<'_> {
     }
 
     fn is_directly_in(self, group: &str) -> Truth {
-        let groups = &self.snapshot.groups;
+        let groups = &self.known.snapshot.groups;
         if let Memberships::Direct(held) | Memberships::All(held) = self.held {
             return held.contains(group).into();
         }
         if let Some(members) = groups.members.get(group) {
             return members.contains(&self.user.id).into();
         }
-        let seen = groups
-            .groups
-            .get(group)
-            .filter(|seen| seen.dynamic && !seen.paused);
-        let rule = seen.and_then(|seen| parse(seen.rule.as_deref()?).ok());
+        let rule = self.known.rules.get(group);
         rule.map_or(Truth::Unknown, |rule| rule.takes(&Person::seen(self.user)))
     }
 
     fn is_dynamic(self, group: &str) -> bool {
-        let seen = self.snapshot.groups.groups.get(group);
+        let seen = self.known.snapshot.groups.groups.get(group);
         seen.is_some_and(|seen| seen.dynamic)
     }
 
     /// Returns whether somebody is in a group that a policy excludes, by way of others, too.
     fn is_excluded(self, policy: &str) -> Truth {
-        let excluded = self.snapshot.excluded.iter();
+        let excluded = self.known.snapshot.excluded.iter();
         let ids = excluded.filter(|(_, policies)| policies.contains(policy));
         Truth::any(ids.map(|(id, _)| self.is_directly_in(id)))
     }
 
     fn holds(self, role: &str) -> Truth {
-        if !self.snapshot.knows_roles() {
+        if !self.known.snapshot.knows_roles() {
             return Truth::Unknown;
         }
-        let roles = self.snapshot.held(Sort::DirectoryRole);
+        let roles = self.known.snapshot.held(Sort::DirectoryRole);
         roles.of(&self.user.id).any(|edge| edge.to == role).into()
     }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::address::{Address, ObjectId};
 use crate::aim::Aim;
-use crate::coverage::Memberships;
+use crate::coverage::{Known, Memberships};
 use crate::few::Few;
 use crate::finding::Finding;
 use crate::forecast::Coming;
@@ -232,8 +232,9 @@ fn covering(sources: Sources<'_>, user: &User) -> Option<Vec<Covering>> {
     let held = held
         .as_ref()
         .map_or(Memberships::Unread, Memberships::Direct);
+    let known = Known::new(snapshot);
     let policies = snapshot.access_policies.iter().filter_map(|policy| {
-        let covers = policy.covers(snapshot, user, held);
+        let covers = policy.covers(&known, user, held);
         (covers != Truth::No && policy.state != "disabled").then(|| Covering {
             name: policy.name.clone(),
             state: policy.state.clone(),

@@ -5,6 +5,7 @@ mod access;
 mod ahead;
 mod due;
 mod guests;
+mod policies;
 
 use std::collections::BTreeMap;
 
@@ -20,6 +21,7 @@ use crate::snapshot::Snapshot;
 use crate::time::{Days, Until, days_after};
 
 pub use self::ahead::{Ahead, Bar};
+pub use self::policies::Policy;
 
 /// How far ahead "soon" reaches.
 pub const SOON: Days = Days(30);
@@ -37,6 +39,8 @@ pub struct Report {
     pub groups: Vec<Group>,
     /// Who vouches, the most guests first.
     pub sponsors: Vec<Sponsor>,
+    /// The conditional access policies, if they were read.
+    pub policies: Vec<Policy>,
     /// Which access ends when.
     pub ahead: Ahead,
 }
@@ -206,6 +210,7 @@ pub fn report(
     let mut accounts = guests::all(sources, &plan);
     let groups = access::groups(sources, &plan, &mut accounts);
     let sponsors = access::sponsors(sources, &accounts);
+    let policies = policies::all(sources, &accounts);
     let ahead = ahead::ahead(sources, &accounts);
     let guests = accounts.into_iter().map(|account| account.guest).collect();
     Ok(Report {
@@ -214,6 +219,7 @@ pub fn report(
         guests,
         groups,
         sponsors,
+        policies,
         ahead,
     })
 }

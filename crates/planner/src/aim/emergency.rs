@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::{Aim, World};
-use crate::coverage::{AccessPolicy, Memberships};
+use crate::coverage::{AccessPolicy, Known, Memberships};
 use crate::finding::Severity;
 use crate::kinds::tenant_policy::{Declared, Section};
 use crate::rule::Truth;
@@ -28,6 +28,7 @@ impl Aim {
             self.warn("no-emergency-access", &address, text)
                 .at(&declared.origin);
         }
+        let known = Known::new(world.snapshot);
         let mut leaves = true;
         for name in accounts {
             let [id] = world.known.named(name) else {
@@ -42,7 +43,7 @@ impl Aim {
             let held = groups
                 .as_ref()
                 .map_or(Memberships::Unread, Memberships::All);
-            let (verb, covers) = match policy.covers(world.snapshot, user, held) {
+            let (verb, covers) = match policy.covers(&known, user, held) {
                 Truth::No => continue,
                 covers => (
                     if covers == Truth::Yes {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::turnover::some;
 use super::{Aim, Fate, World};
-use crate::coverage::{AccessPolicy, Memberships};
+use crate::coverage::{AccessPolicy, Known, Memberships};
 use crate::finding::Severity;
 use crate::kinds::tenant_policy::{Section, policy_of};
 use crate::kinds::{Change, Object};
@@ -43,14 +43,13 @@ impl Aim {
         if in_force.is_empty() {
             return;
         }
+        let known = Known::new(world.snapshot);
         let is_uncovered = |fate: &Fate| {
             let user = fate.id.as_deref().and_then(|id| world.user(id));
             let user = user.filter(|user| fate.grant && user.account_enabled != Some(false));
             user.is_some_and(|user| {
                 let mut policies = in_force.iter();
-                policies.all(|policy| {
-                    policy.covers(world.snapshot, user, Memberships::Unread) == Truth::No
-                })
+                policies.all(|policy| policy.covers(&known, user, Memberships::Unread) == Truth::No)
             })
         };
         let fates = self.fates.iter();

@@ -44,7 +44,7 @@ fn tenant() -> Tenant {
             ours(
                 "g1",
                 "bob@contoso.example",
-                json!({ "sponsors": [{ "id": "m1" }] }),
+                json!({ "sponsors": [{ "id": "m1" }], "identities": [{ "signInType": "federated", "issuer": "mail" }] }),
             ),
             ours("g2", "eve@contoso.example", json!({})),
             ours("g3", "joan@contoso.example", pending),
@@ -57,6 +57,18 @@ fn tenant() -> Tenant {
         ],
         groups: vec![
             json!({ "id": "p", "displayName": "partners", "groupTypes": [], "securityEnabled": true, "members": ["g1", "g2", "g5", "m1"] }),
+        ],
+        policies: vec![
+            json!({
+                "displayName": HOSTILE, "state": "enabledForReportingButNotEnforced", "id": "c1",
+                "conditions": { "users": { "includeUsers": ["GuestsOrExternalUsers"] } },
+                "grantControls": { "builtInControls": ["mfa"] },
+            }),
+            json!({
+                "displayName": "Partners", "state": "enabled", "id": "c2",
+                "conditions": { "users": { "includeGroups": ["p"] } },
+                "grantControls": { "authenticationStrength": { "displayName": "Strong" } },
+            }),
         ],
         ..Tenant::default()
     }

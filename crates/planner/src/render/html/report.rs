@@ -4,7 +4,7 @@ use super::table::{Cell, Column, Kind, Row, Table};
 use super::write::{Html, grouped};
 use super::{ahead, findings, page, section};
 use crate::finding::Severity;
-use crate::report::{Access, Fate, Guest, Report, Standing, State};
+use crate::report::{Access, Fate, Guest, Policy, Report, Standing, State};
 use crate::time::show;
 
 const SECTIONS: &[(&str, &str)] = &[
@@ -14,6 +14,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ("guests", "Guests"),
     ("access", "Access"),
     ("sponsors", "Sponsors"),
+    ("policies", "Conditional access"),
 ];
 
 /// What the guests are counted by and can be restricted to. A row's tags are places in it.
@@ -46,6 +47,7 @@ pub fn report(report: &Report) -> String {
         guests(page, report);
         access(page, report);
         sponsors(page, report);
+        policies(page, report);
     })
 }
 
@@ -324,6 +326,52 @@ fn sponsors(page: &mut Html, report: &Report) {
         rows: report.sponsors.iter().map(row).collect(),
         size: 15,
         empty: "Nobody vouches for anybody.",
+        ..Table::default()
+    };
+    table.write(page);
+    page.raw("</section>\n");
+}
+
+fn policies(page: &mut Html, report: &Report) {
+    section(
+        page,
+        "policies",
+        "Conditional access",
+        "What is asked of guests when they sign in, and of how many: whom a policy means, and not for which applications, places and devices.",
+    );
+    let columns = [
+        ("Policy", Kind::Text),
+        ("State", Kind::State),
+        ("Asks", Kind::List),
+        ("Guests", Kind::Number),
+        ("Perhaps more", Kind::Number),
+        ("Declared", Kind::Code),
+    ];
+    let state = |state: &str| match state {
+        "enabledForReportingButNotEnforced" => "report-only".to_owned(),
+        other => other.to_owned(),
+    };
+    let row = |policy: &Policy| {
+        let origin = policy.origin.as_ref().map(ToString::to_string);
+        Row::of([
+            Cell::text(&policy.name),
+            Cell::text(&state(&policy.state)),
+            Cell::lines(policy.asks.iter().cloned()),
+            Cell::Number(policy.covers),
+            Cell::Number(policy.perhaps),
+            Cell::text(origin.as_deref().unwrap_or("not managed")),
+        ])
+    };
+    let table = Table {
+        id: "policies-table",
+        caption: "Conditional access policies",
+        columns: columns
+            .iter()
+            .map(|(name, kind)| Column::new(name, *kind))
+            .collect(),
+        rows: report.policies.iter().map(row).collect(),
+        size: 15,
+        empty: "The tenant has none, or none was read.",
         ..Table::default()
     };
     table.write(page);
