@@ -167,6 +167,17 @@ impl Tenant {
         ran
     }
 
+    /// Returns the policies that `import` writes of this tenant, after which nothing is left to do.
+    #[track_caller]
+    pub(crate) fn imported_policies(&self) -> String {
+        let fresh = Repository::new(&[("policies/tenant.yaml", REAL)]);
+        let imported = self.run(&fresh, &["import", "--policies"]).ends(0).stdout;
+        let path = fresh.path().join("policies/tenant-policies.yaml");
+        let written = std::fs::read_to_string(path).unwrap_or_else(|_| panic!("{imported}"));
+        self.run(&fresh, &["plan", "--detailed-exitcode"]).ends(0);
+        written
+    }
+
     /// Returns the user who has this address.
     pub(crate) fn user(&self, mail: &str) -> Value {
         let id = self
