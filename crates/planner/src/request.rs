@@ -15,10 +15,14 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
+/// What a path begins with that Graph serves only in its beta version, as people should see.
+pub const BETA: &str = "/beta/";
+
 /// A read: one object, or a list that is followed to its last page.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Read {
-    /// The path below the version root, query included, ready to send: `/users?$select=id`.
+    /// The path below the version root, query included, ready to send: `/users?$select=id`. What Graph
+    /// offers only in beta begins with [`BETA`].
     pub path: String,
     /// Whether the reply is a list (`value`, `@odata.nextLink`) or one object.
     pub list: bool,
@@ -113,7 +117,7 @@ impl Method {
 pub struct Request {
     /// The verb.
     pub method: Method,
-    /// The path below the version root, ready to send.
+    /// The path below the version root, ready to send. What Graph offers only in beta begins with [`BETA`].
     pub path: String,
     /// The JSON body; an action without one sends `{}`.
     pub body: Value,
@@ -156,6 +160,8 @@ pub enum Already {
     Gone,
     /// 400 "added object references already exist": the edge is there.
     Linked,
+    /// 400 "A conflicting object": the role is assigned already.
+    Assigned,
 }
 
 impl Request {

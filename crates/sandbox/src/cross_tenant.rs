@@ -39,6 +39,11 @@ pub(crate) fn service_default() -> Object {
         "isServiceDefault": true,
         "inboundTrust": { "isMfaAccepted": false, "isCompliantDeviceAccepted": false, "isHybridAzureADJoinedDeviceAccepted": false },
         "automaticUserConsentSettings": { "inboundAllowed": false, "outboundAllowed": false },
+        "invitationRedemptionIdentityProviderConfiguration": {
+            "primaryIdentityProviderPrecedenceOrder":
+                ["azureActiveDirectory", "externalFederation", "socialIdentityProviders"],
+            "fallbackIdentityProvider": "defaultConfiguredIdp",
+        },
     });
     for (name, access) in DIRECTIONS
         .iter()

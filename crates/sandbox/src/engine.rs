@@ -277,7 +277,8 @@ impl Engine {
     pub(crate) fn dispatch(&mut self, root: &str, request: &Request, bearer: &Bearer) -> Outcome {
         let now = self.now();
         self.tenant.purge(now);
-        let (route, params) = routes::find(&request.method, &request.path)?;
+        let (route, params) =
+            routes::find(&request.method, &request.path, root.ends_with("/beta"))?;
         if !route.any_of.iter().any(|one| bearer.roles.contains(*one)) {
             return Err(GraphError::denied());
         }

@@ -24,7 +24,7 @@ pub(crate) fn check(behaviour: &Behaviour) {
             continue;
         };
         for change in changes {
-            if let Err(error) = routes::find(&change.method, path_and_query(change).0) {
+            if let Err(error) = routes::find(&change.method, path_and_query(change).0, false) {
                 panic!("{} {}: {}", change.method, change.path, error.message);
             }
         }

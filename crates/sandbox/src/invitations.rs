@@ -7,6 +7,7 @@ use uuid::Uuid;
 use crate::audits;
 use crate::call::Call;
 use crate::check::{self, Purpose};
+use crate::collaboration;
 use crate::error::{GraphError, Outcome};
 use crate::guest;
 use crate::http::Reply;
@@ -134,6 +135,11 @@ fn invite(call: &mut Call<'_>, body: &Object, sponsors: &[String]) -> Outcome<St
     {
         return Err(GraphError::malformed(
             "The invited address is the address of a group. Group email addresses aren't supported.",
+        ));
+    }
+    if !collaboration::admits(call.tenant, address) {
+        return Err(GraphError::malformed(
+            "This user's domain is not on the list of domains that may be invited.",
         ));
     }
     if call.tenant.owns_domain_of(address) {

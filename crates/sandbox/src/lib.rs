@@ -20,6 +20,7 @@ mod batch;
 mod behaviour;
 mod call;
 mod check;
+mod collaboration;
 mod conditional_access;
 mod cost;
 mod cross_tenant;

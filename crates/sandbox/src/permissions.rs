@@ -150,6 +150,21 @@ pub(crate) const WRITE_CONDITIONAL_ACCESS: &[&str] = &["Policy.ReadWrite.Conditi
 pub(crate) const READ_CROSS_TENANT: &[&str] =
     &["Policy.Read.All", "Policy.ReadWrite.CrossTenantAccess"];
 pub(crate) const WRITE_CROSS_TENANT: &[&str] = &["Policy.ReadWrite.CrossTenantAccess"];
+pub(crate) const READ_EXTERNAL_IDENTITIES: &[&str] =
+    &["Policy.Read.All", "Policy.ReadWrite.ExternalIdentities"];
+pub(crate) const WRITE_EXTERNAL_IDENTITIES: &[&str] = &["Policy.ReadWrite.ExternalIdentities"];
+pub(crate) const READ_B2B: &[&str] = &[
+    "Policy.Read.B2BManagementPolicy",
+    "Policy.ReadWrite.B2BManagementPolicy",
+];
+pub(crate) const WRITE_B2B: &[&str] = &["Policy.ReadWrite.B2BManagementPolicy"];
+/// As of the whole policy, of which this is a part.
+pub(crate) const READ_METHODS: &[&str] = &[
+    "Policy.Read.AuthenticationMethod",
+    "Policy.Read.All",
+    "Policy.ReadWrite.AuthenticationMethod",
+];
+pub(crate) const WRITE_METHODS: &[&str] = &["Policy.ReadWrite.AuthenticationMethod"];
 pub(crate) const READ_STRENGTHS: &[&str] = &[
     "Policy.Read.AuthenticationMethod",
     "Policy.Read.All",

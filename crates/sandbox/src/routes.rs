@@ -5,8 +5,8 @@ use crate::error::{GraphError, Outcome};
 use crate::http::percent_decode;
 use crate::permissions::*;
 use crate::{
-    apps, audits, conditional_access, cross_tenant, deleted, directory, expiration, groups,
-    invitations, licenses, mail, members, roles, settings, sponsors, units, users,
+    apps, audits, collaboration, conditional_access, cross_tenant, deleted, directory, expiration,
+    groups, invitations, licenses, mail, members, roles, settings, sponsors, units, users,
 };
 
 /// One row of the table.
@@ -24,7 +24,16 @@ macro_rules! routes {
     };
 }
 
-/// Every route; the first that fits is taken.
+/// What only the beta version has.
+const BETA: &[Route] = routes! {
+    GET "/policies/externalIdentitiesPolicy" READ_EXTERNAL_IDENTITIES => collaboration::external_identities;
+    PATCH "/policies/externalIdentitiesPolicy" WRITE_EXTERNAL_IDENTITIES => collaboration::update_external_identities;
+    GET "/policies/b2bManagementPolicies" READ_B2B => collaboration::b2b_policies;
+    POST "/policies/b2bManagementPolicies" WRITE_B2B => collaboration::create_b2b_policy;
+    PATCH "/policies/b2bManagementPolicies/{id}" WRITE_B2B => collaboration::update_b2b_policy;
+};
+
+/// Every route of both versions; the first that fits is taken.
 const ROUTES: &[Route] = routes! {
     GET "/organization" READ_ORGANIZATION => directory::organizations;
     GET "/organization/{id}" READ_ORGANIZATION => directory::organization;
@@ -33,6 +42,8 @@ const ROUTES: &[Route] = routes! {
     POST "/directoryObjects/getByIds" READ_OBJECTS => directory::get_by_ids;
     GET "/policies/authorizationPolicy" READ_POLICY => directory::authorization_policy;
     PATCH "/policies/authorizationPolicy" WRITE_POLICY => directory::set_authorization_policy;
+    GET "/policies/authenticationMethodsPolicy/authenticationMethodConfigurations/email" READ_METHODS => collaboration::email_method;
+    PATCH "/policies/authenticationMethodsPolicy/authenticationMethodConfigurations/email" WRITE_METHODS => collaboration::update_email_method;
     GET "/auditLogs/directoryAudits" READ_AUDITS => audits::list;
     GET "/auditLogs/directoryAudits/{id}" READ_AUDITS => audits::get;
     GET "/identity/conditionalAccess/policies" READ_CONDITIONAL_ACCESS => conditional_access::policies;
@@ -132,10 +143,11 @@ const ROUTES: &[Route] = routes! {
 };
 
 /// Finds the route for a request, and the variable segments of its path.
-pub(crate) fn find(method: &str, path: &str) -> Outcome<(&'static Route, Vec<String>)> {
+pub(crate) fn find(method: &str, path: &str, beta: bool) -> Outcome<(&'static Route, Vec<String>)> {
     let segments = segments(path)?;
     let mut known = false;
-    for route in ROUTES {
+    let only_beta = if beta { BETA } else { &[] };
+    for route in only_beta.iter().chain(ROUTES) {
         let Some(params) = fit(route.path, &segments) else {
             continue;
         };
@@ -225,7 +237,7 @@ mod tests {
     use super::*;
 
     fn params(method: &str, path: &str) -> Vec<String> {
-        find(method, path).unwrap().1
+        find(method, path, false).unwrap().1
     }
 
     #[test]
@@ -244,9 +256,9 @@ mod tests {
 
     #[test]
     fn a_forgotten_ref_is_refused() {
-        let error = find("DELETE", "/groups/1/members/2").err().unwrap();
+        let error = find("DELETE", "/groups/1/members/2", false).err().unwrap();
         assert_eq!(error.status, 405);
-        assert!(find("DELETE", "/groups/1/members/2/$ref").is_ok());
+        assert!(find("DELETE", "/groups/1/members/2/$ref", false).is_ok());
     }
 
     #[test]
@@ -257,7 +269,7 @@ mod tests {
             ("/users/$nope", "$nope"),
             ("/v1.0/users", "v1.0"),
         ] {
-            let error = find("GET", path).err().unwrap();
+            let error = find("GET", path, true).err().unwrap();
             assert_eq!(error.status, 400);
             assert!(
                 error.message.contains(&format!("'{segment}'")),
@@ -265,7 +277,15 @@ mod tests {
                 error.message
             );
         }
-        assert_eq!(find("GET", "/invitations").err().unwrap().status, 405);
-        assert_eq!(find("PUT", "/users/1").err().unwrap().status, 405);
+        let status = |method, path| find(method, path, false).err().unwrap().status;
+        assert_eq!(status("GET", "/invitations"), 405);
+        assert_eq!(status("PUT", "/users/1"), 405);
+    }
+
+    #[test]
+    fn what_is_beta_is_nowhere_else() {
+        let path = "/policies/externalIdentitiesPolicy";
+        assert!(find("GET", path, true).is_ok());
+        assert_eq!(find("GET", path, false).err().unwrap().status, 400);
     }
 }

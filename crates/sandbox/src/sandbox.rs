@@ -280,8 +280,8 @@ impl Sandbox {
         engine.changed();
     }
 
-    /// Changes a user, group or deleted user behind the caller's back; also the policy whose id
-    /// is `authorizationPolicy`, and the organization. Properties that Graph itself writes may
+    /// Changes a user, group or deleted user behind the caller's back; also the policies whose ids
+    /// are `authorizationPolicy`, `externalIdentitiesPolicy` and `Email`, and the organization. Properties that Graph itself writes may
     /// be given too, and links, which are replaced.
     ///
     /// # Panics

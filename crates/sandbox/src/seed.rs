@@ -67,6 +67,25 @@ pub(crate) fn complete(tenant: &mut Tenant, now: Timestamp) {
         let settings = &mut tenant.entitlement_management_settings;
         settings.entry(name).or_insert(value);
     }
+    let leaving = json!({
+        "id": "externalIdentitiesPolicy",
+        "displayName": "External Identities Policy",
+        "allowExternalIdentitiesToLeave": true,
+        "allowDeletedIdentitiesDataRemoval": false,
+    });
+    for (name, value) in object(leaving) {
+        let policy = &mut tenant.external_identities_policy;
+        policy.entry(name).or_insert(value);
+    }
+    let email = json!({
+        "id": "Email",
+        "state": "enabled",
+        "allowExternalIdToUseEmailOtp": "default",
+        "excludeTargets": [],
+    });
+    for (name, value) in object(email) {
+        tenant.email_method.entry(name).or_insert(value);
+    }
     for (name, value) in cross_tenant::service_default() {
         tenant.cross_tenant_default.entry(name).or_insert(value);
     }

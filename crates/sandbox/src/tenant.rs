@@ -61,6 +61,13 @@ pub(crate) struct Tenant {
     #[serde(with = "listed")]
     pub(crate) named_locations: Table,
     pub(crate) authorization_policy: Object,
+    /// Whether guests may leave by themselves.
+    pub(crate) external_identities_policy: Object,
+    /// From where guests may come.
+    #[serde(with = "listed")]
+    pub(crate) b2b_management_policies: Table,
+    /// Who may use one-time passcodes by mail.
+    pub(crate) email_method: Object,
     /// What holds between this tenant and every other; then what holds for some, by their ids.
     pub(crate) cross_tenant_default: Object,
     #[serde(with = "listed")]
@@ -127,15 +134,24 @@ impl Tenant {
 
     /// Finds anything with an id of its own, deleted or not.
     pub(crate) fn any_object(&self, id: &str) -> Option<(&'static str, &Object)> {
-        if id == text(&self.authorization_policy, "id") {
-            return Some(("authorizationPolicy", &self.authorization_policy));
-        }
-        if id == text(&self.organization, "id") {
-            return Some(("organization", &self.organization));
+        let singles = [
+            ("authorizationPolicy", &self.authorization_policy),
+            ("externalIdentitiesPolicy", &self.external_identities_policy),
+            ("emailAuthenticationMethodConfiguration", &self.email_method),
+            ("organization", &self.organization),
+        ];
+        let single = singles
+            .into_iter()
+            .find(|(_, object)| id == text(object, "id"));
+        if single.is_some() {
+            return single;
         }
         let users = [&*self.users, &self.deleted_users].into_iter();
         let groups = [&self.groups, &self.deleted_groups].into_iter();
-        let policies = [("conditionalAccessPolicy", &self.conditional_access_policies)];
+        let policies = [
+            ("conditionalAccessPolicy", &self.conditional_access_policies),
+            ("b2bManagementPolicy", &self.b2b_management_policies),
+        ];
         users
             .map(|table| ("user", table))
             .chain(groups.map(|table| ("group", table)))
@@ -145,10 +161,14 @@ impl Tenant {
 
     /// Puts an object in the place of the one with this id, wherever that is.
     pub(crate) fn replace(&mut self, id: &str, object: Object) {
-        if id == text(&self.authorization_policy, "id") {
-            self.authorization_policy = object;
-        } else if id == text(&self.organization, "id") {
-            self.organization = object;
+        let singles = [
+            &mut self.authorization_policy,
+            &mut self.external_identities_policy,
+            &mut self.email_method,
+            &mut self.organization,
+        ];
+        if let Some(single) = singles.into_iter().find(|it| id == text(it, "id")) {
+            *single = object;
         } else if self.users.contains_key(id) {
             self.users.insert(id.to_owned(), object);
         } else {
@@ -157,6 +177,7 @@ impl Tenant {
                 &mut self.groups,
                 &mut self.deleted_groups,
                 &mut self.conditional_access_policies,
+                &mut self.b2b_management_policies,
             ];
             let place = tables.into_iter().find_map(|table| table.get_mut(id));
             if let Some(place) = place {

@@ -17,6 +17,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use azure_core::credentials::TokenCredential;
+use guestlist_planner::request::BETA;
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use reqwest::{Method, Url};
 use serde_json::Value;
@@ -24,7 +25,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::budget::{Budget, Cost};
+use crate::budget::{Budget, Cost, is_served_singly};
 use crate::error::Error;
 use crate::stop::Stop;
 use crate::throttle::Safety;
@@ -36,7 +37,7 @@ use token::Tokens;
 pub use token::Claims;
 pub use write::Reply;
 
-/// The only version of Graph that is spoken; batches may not mix versions.
+/// The version of Graph that is spoken; of what it lacks, [`BETA`] is.
 const VERSION: &str = "v1.0";
 
 /// How many requests one batch may hold. Source: "Combine multiple HTTP requests using JSON
@@ -90,6 +91,12 @@ struct Call {
     cost: Cost,
     /// Verb and path, for messages.
     name: String,
+}
+
+/// Returns whether no batch takes a request: batches mix no versions, and some services want to be asked
+/// one by one. Source: "Combine multiple HTTP requests using JSON batching", concepts/json-batching.
+fn travels_alone(path: &str) -> bool {
+    path.starts_with(BETA) || is_served_singly(path)
 }
 
 impl Call {
@@ -159,7 +166,10 @@ impl Client {
 
     /// Returns the URL of a path below the version root.
     fn url(&self, name: &str, path: &str) -> Result<Url, Error> {
-        let text = format!("{}{VERSION}{path}", self.root);
+        let text = match path.strip_prefix('/') {
+            Some(below) if path.starts_with(BETA) => format!("{}{below}", self.root),
+            _ => format!("{}{VERSION}{path}", self.root),
+        };
         let bad = || Error::BadPath {
             call: name.to_owned(),
         };
@@ -169,6 +179,12 @@ impl Client {
         let stands =
             path.starts_with('/') && url.fragment().is_none() && written.ends_with(url.path());
         if stands { Ok(url) } else { Err(bad()) }
+    }
+
+    /// Returns the version of Graph that a URL below the root asks.
+    fn version<'a>(&self, url: &'a Url) -> Option<&'a str> {
+        let below = url.as_str().strip_prefix(self.root.as_str())?;
+        below.split('/').next()
     }
 
     /// Returns whether the token may be sent to `url`: the configured Graph origin, below its

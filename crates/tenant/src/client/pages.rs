@@ -15,7 +15,7 @@ use crate::error::{Error, clean};
 use crate::throttle::Safety;
 
 use super::answer::{Answered, Body, name};
-use super::{Call, Client, VERSION};
+use super::{Call, Client};
 
 /// How many pages in a row may bring nothing new: an empty page is no end, a hundred are no list.
 const EMPTY_PAGES: usize = 100;
@@ -249,7 +249,7 @@ fn cut(item: &str) -> Option<String> {
 
 const NEXT: &str = "@odata.nextLink";
 
-/// Returns the URL of a next link, which must lie below the version root.
+/// Returns the URL of a next link, which must lie below the same version root.
 fn next(client: &Client, call: &Call, link: &str) -> Result<Url, Error> {
     let foreign = |origin| Error::ForeignLink {
         call: call.name.clone(),
@@ -260,8 +260,7 @@ fn next(client: &Client, call: &Call, link: &str) -> Result<Url, Error> {
         .url
         .join(link)
         .map_err(|_| foreign("nowhere".to_owned()))?;
-    let base = format!("{}{VERSION}/", client.root);
-    if client.is_ours(&url) && url.as_str().starts_with(&base) {
+    if client.is_ours(&url) && client.version(&url) == client.version(&call.url) {
         return Ok(url);
     }
     Err(foreign(url.origin().ascii_serialization()))

@@ -5,11 +5,10 @@ use futures::future::try_join_all;
 use guestlist_planner::request::{Answer, Read};
 use guestlist_planner::snapshot::Topic;
 
-use crate::budget::is_served_singly;
 use crate::error::Error;
 
 use super::pages::Pages;
-use super::{BATCH, Call, Client};
+use super::{BATCH, Call, Client, travels_alone};
 
 impl Client {
     /// Reads independent reads, and returns the answer to each, in order. The first that fails
@@ -28,7 +27,7 @@ impl Client {
         let (mut groups, mut short) = (Vec::new(), Vec::new());
         for (index, read) in reads.into_iter().enumerate() {
             let pages = Pages::new(self, index, read)?;
-            if is_served_singly(&pages.read.path) || is_long(&pages.read) {
+            if travels_alone(&pages.read.path) || is_long(&pages.read) {
                 groups.push(vec![pages]);
             } else {
                 short.push(pages);
@@ -235,6 +234,40 @@ mod tests {
             assert!(error.to_string().contains("foreign next link"), "{error}");
             assert_eq!(fake.seen().len(), 1);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_beta_is_asked_there_alone_and_goes_on_there() {
+        const BETA: &str = "https://graph.example/root/beta/policies";
+        let fake = Fake::new(|seen| match seen.nth {
+            1 => page(
+                &["a"],
+                Some("https://graph.example/root/beta/policies?$skiptoken=x"),
+            ),
+            _ => page(
+                &["b"],
+                Some("https://graph.example/root/v1.0/policies?$skiptoken=y"),
+            ),
+        });
+        let read = Read::list("/beta/policies", "Policy.Read.All");
+        let error = fake.client().read(vec![read]).await.unwrap_err();
+        assert!(error.to_string().contains("foreign next link"), "{error}");
+        assert_eq!(
+            fake.sent(),
+            [format!("GET {BETA}"), format!("GET {BETA}?$skiptoken=x")]
+        );
+        let fake = Fake::new(|seen| match seen.call.ends_with("$batch") {
+            true => Said::Each,
+            false => page(&[], None),
+        });
+        let beta = Read::list("/beta/policies", "Policy.Read.All");
+        fake.client()
+            .read(vec![group(1), beta, group(2)])
+            .await
+            .unwrap();
+        let mut sent = fake.sent();
+        sent.sort();
+        assert_eq!(sent, [format!("GET {BETA}"), format!("POST {ROOT}/$batch")]);
     }
 
     #[tokio::test(start_paused = true)]

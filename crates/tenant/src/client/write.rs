@@ -8,13 +8,12 @@ use guestlist_planner::request::{Already, Request};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::budget::is_served_singly;
 use crate::error::Error;
 use crate::throttle::Safety;
 
 use super::answer::Answered;
 use super::reference::completed;
-use super::{BATCH, Call, Client, VERSION};
+use super::{BATCH, Call, Client, VERSION, travels_alone};
 
 /// The answer to a write that is done.
 #[derive(Clone, PartialEq)]
@@ -77,7 +76,7 @@ impl Client {
         for (place, (_, request)) in requests.iter().enumerate() {
             match self.write_call(request) {
                 Err(error) => done[place] = Some(Err(error)),
-                Ok(call) if is_served_singly(&request.path) => singly.push((place, call)),
+                Ok(call) if travels_alone(&request.path) => singly.push((place, call)),
                 Ok(call) => joined.push((place, call)),
             }
         }
@@ -150,6 +149,10 @@ fn is_already(request: &Request, error: &Error) -> bool {
             request.method == guestlist_planner::request::Method::Post
                 && error.status() == Some(400)
                 && error.says(400, "already exist")
+        }
+        // The text is reported, in no page of the documentation.
+        Some(Already::Assigned) => {
+            error.says(400, "already exist") || error.says(400, "conflicting object")
         }
         None => false,
     }
