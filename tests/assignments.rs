@@ -6,15 +6,15 @@ use serde_json::{Value, json};
 
 use crate::harness::{REAL, Repository, Tenant};
 
-const ADA: &str = "ada@contoso.example";
+pub(crate) const ADA: &str = "ada@contoso.example";
 
-fn repository(roles: &str) -> Repository {
+pub(crate) fn repository(roles: &str) -> Repository {
     let guests = format!("guests:\n  - mail: {ADA}\n{roles}");
     Repository::new(&[("guests/a.yaml", &guests), ("policies/tenant.yaml", REAL)])
 }
 
 /// Returns the names of the roles that a user holds.
-fn roles(tenant: &Tenant, mail: &str) -> Vec<String> {
+pub(crate) fn roles(tenant: &Tenant, mail: &str) -> Vec<String> {
     let (state, id) = (tenant.sandbox.state(), tenant.sandbox.find(mail).unwrap());
     let all = |name: &str| state[name].as_array().cloned().unwrap_or_default();
     let definitions = all("roleDefinitions");
@@ -131,7 +131,7 @@ fn what_the_application_may_not_do_is_named() {
 }
 
 /// An application with two roles for people and one for programs; returns the ids of the first two.
-fn ledger(tenant: &Tenant, name: &str) -> (String, [String; 2]) {
+pub(crate) fn ledger(tenant: &Tenant, name: &str) -> (String, [String; 2]) {
     let role = |name: &str, of: &str| json!({ "id": format!("{:08x}-0000-4000-8000-000000000000", name.len()), "displayName": name, "isEnabled": true, "allowedMemberTypes": [of] });
     let roles = [
         role("Reader", "User"),
@@ -145,7 +145,7 @@ fn ledger(tenant: &Tenant, name: &str) -> (String, [String; 2]) {
 }
 
 /// Returns the ids of the roles that a user has in applications.
-fn app_roles(tenant: &Tenant, mail: &str) -> Vec<String> {
+pub(crate) fn app_roles(tenant: &Tenant, mail: &str) -> Vec<String> {
     let (state, id) = (tenant.sandbox.state(), tenant.sandbox.find(mail).unwrap());
     let all = state["appRoleAssignments"].as_array().unwrap().iter();
     let held = all.filter(|one| one["principalId"] == id.as_str());
@@ -156,13 +156,13 @@ fn app_roles(tenant: &Tenant, mail: &str) -> Vec<String> {
     ids
 }
 
-const ALLOWED: &str = "requirements:
+pub(crate) const ALLOWED: &str = "requirements:
   appRoles:
     - {app: Ledger, role: Reader}
     - {app: Ledger, role: Auditor}
 ";
 
-fn with_apps(allowed: &str, roles: &str) -> Repository {
+pub(crate) fn with_apps(allowed: &str, roles: &str) -> Repository {
     let repository = repository(roles);
     repository.write("policies/apps.yaml", allowed);
     repository
@@ -279,14 +279,14 @@ fn imported_guests_keep_their_app_roles() {
 }
 
 /// The licence that policies allow below.
-const POWER_BI: &str = "a403ebcc-fae0-4ca2-8c8c-7a907fd6c235";
+pub(crate) const POWER_BI: &str = "a403ebcc-fae0-4ca2-8c8c-7a907fd6c235";
 
-fn with_licences(entry: &str) -> Repository {
+pub(crate) fn with_licences(entry: &str) -> Repository {
     with_apps("requirements: {licenses: [POWER_BI_STANDARD]}\n", entry)
 }
 
 /// Returns what licences a user has, and by which group.
-fn licences(tenant: &Tenant, mail: &str) -> Vec<(String, Value)> {
+pub(crate) fn licences(tenant: &Tenant, mail: &str) -> Vec<(String, Value)> {
     let states = tenant.user(mail)["licenseAssignmentStates"].clone();
     let states = states.as_array().cloned().unwrap_or_default();
     let one = |state: Value| {
@@ -375,7 +375,7 @@ fn no_more_licences_are_given_than_the_tenant_has() {
 }
 
 /// Returns the names of the units that a user is in.
-fn units(tenant: &Tenant, mail: &str) -> Vec<String> {
+pub(crate) fn units(tenant: &Tenant, mail: &str) -> Vec<String> {
     let (state, id) = (tenant.sandbox.state(), tenant.sandbox.find(mail).unwrap());
     let all = state["administrativeUnits"].as_array().unwrap().iter();
     let of = all.filter(|unit| unit["members"].as_array().unwrap().contains(&json!(id)));
@@ -383,7 +383,8 @@ fn units(tenant: &Tenant, mail: &str) -> Vec<String> {
         .collect()
 }
 
-const UNITS: &str = "requirements: {administrativeUnits: [Partners, Vault, Ruled]}\n";
+const PARTNERS: &str = "requirements: {administrativeUnits: [Partners]}\n";
+const UNITS: &str = "requirements: {administrativeUnits: [Vault, Ruled]}\n";
 
 #[test]
 fn guests_are_put_into_administrative_units_and_taken_out() {
@@ -391,7 +392,7 @@ fn guests_are_put_into_administrative_units_and_taken_out() {
     let grace = tenant.sandbox.find("grace@fabrikam.example").unwrap();
     let partners = json!({ "displayName": "Partners", "members": [grace] });
     tenant.sandbox.insert_administrative_unit(partners);
-    let repository = with_apps(UNITS, "    administrativeUnits: [Partners]\n");
+    let repository = with_apps(PARTNERS, "    administrativeUnits: [Partners]\n");
     tenant.applied(&repository);
     assert_eq!(units(&tenant, ADA), ["Partners"]);
     let explained = tenant.run(&repository, &["explain", ADA]).ends(0).stdout;

@@ -24,6 +24,7 @@ mod fuzz;
 mod governing;
 mod guest_files;
 mod harness;
+mod held;
 mod importing;
 mod inside;
 mod journey;

@@ -269,8 +269,10 @@ fn given(config: &Config, snapshot: &Snapshot, user: &User) -> Given {
         let (held, rules) = (snapshot.held(*sort), sort.rules());
         let edges = held.of(&user.id);
         let (ours, others): (Vec<_>, Vec<_>) = edges.partition(|edge| {
-            let name = held.names.get(&edge.to).filter(|_| edge.fixed.is_none());
-            name.is_some_and(|name| rules.is_managed(name, true, &config.policy))
+            let is_free = edge.fixed.is_none() && !held.closed.contains_key(&edge.to);
+            let name = held.names.get(&edge.to).filter(|_| is_free);
+            let is_one = |name: &str| held.meant(name).len() == 1;
+            name.is_some_and(|name| is_one(name) && rules.is_managed(name, true, &config.policy))
         });
         let names = ours.into_iter().map(|edge| held.name(&edge.to));
         let names: Vec<_> = names

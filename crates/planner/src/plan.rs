@@ -154,6 +154,11 @@ impl Step {
             && matches!(self.change.object(), Object::TenantPolicy(policy) if policy.protects())
     }
 
+    /// Returns whether the step takes power in the directory from somebody.
+    pub fn takes_power(&self) -> bool {
+        matches!(&self.change, Change::Delete { before: Object::Assignment(before) } if before.is_power())
+    }
+
     /// Returns whether the step hands an account to another address.
     pub fn hands_over(&self) -> bool {
         matches!(

@@ -441,6 +441,7 @@ impl Snapshot {
             names: BTreeMap::new(),
             room: BTreeMap::new(),
             closed: BTreeMap::new(),
+            retired: BTreeMap::new(),
             holders: BTreeMap::new(),
         };
         self.held.get(&sort).unwrap_or(&NOTHING)

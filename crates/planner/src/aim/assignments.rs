@@ -8,6 +8,7 @@ use super::{Aim, Fate, World};
 use crate::address::Address;
 use crate::diff::Gone;
 use crate::finding::Severity;
+use crate::kinds::assignment::directory_role::HARMLESS;
 use crate::kinds::assignment::{Assignment, Edge, Sort};
 use crate::kinds::guest::granted::Granted;
 use crate::kinds::guest::written::Declared;
@@ -56,29 +57,70 @@ impl Aim {
         let keys: BTreeSet<_> = held.chain(given.map(|declared| &declared.key)).collect();
         let decided = |key: &String| Some((key.clone(), self.fates.get(key)?.clone()));
         let decided: Vec<_> = keys.into_iter().filter_map(decided).collect();
-        for (key, fate) in &decided {
-            self.holder(Holder {
+        let holders = decided.iter().map(|(key, fate)| {
+            let declared = world.desired.guests.get(key);
+            Holder {
                 world,
                 sort,
                 key,
                 fate,
-                declared: world.desired.guests.get(key),
-            });
+                declared,
+            }
+        });
+        let holders: Vec<_> = holders.collect();
+        self.missing(world, sort);
+        // What one loses another may get.
+        for holder in &holders {
+            self.leave_or_take(*holder);
+            self.settle();
+        }
+        for holder in &holders {
+            self.complete(*holder);
             self.settle();
         }
     }
 
-    /// Goes through what a guest holds, and gives what is missing.
-    fn holder(&mut self, holder: Holder<'_>) {
-        let mut held = BTreeSet::new();
+    /// Says what the rules name and the tenant does not have: nothing of it can be taken.
+    fn missing(&mut self, world: World<'_>, sort: Sort) {
+        let mut fates = self.fates.values();
+        let is_due = fates.any(|fate| fate.strip.is_some());
+        for name in sort.rules().allowed(world.policy) {
+            if !world.snapshot.held(sort).meant(&name).is_empty() {
+                continue;
+            }
+            let severity = match is_due {
+                true => Severity::Error,
+                false => Severity::Warning,
+            };
+            let text = format!(
+                "`requirements.{}` names {name}, which the tenant does not have: nothing of it is given or taken",
+                sort.rules().key()
+            );
+            self.report(severity, "assignment-missing", None, text);
+        }
+    }
+
+    /// Goes through what a guest holds.
+    fn leave_or_take(&mut self, holder: Holder<'_>) {
         for edge in holder.edges() {
             match self.why_not(holder, edge) {
                 Some(gone) => self.take(holder, edge, gone),
-                None => self.unchanged += usize::from(holder.is_given(edge)),
+                None if holder.is_given(edge) => {
+                    self.unchanged += 1;
+                    if let Some(flaw) = &edge.flaw {
+                        let text = format!("{} is not in effect: {flaw}", holder.called(edge));
+                        self.warn("assignment-flawed", &Address::guest(holder.key), text);
+                    }
+                }
+                None => {}
             }
-            let suffices = holder.sort.rules().suffices(edge);
-            held.extend(suffices.then(|| holder.name(edge)));
         }
+    }
+
+    /// Gives what is missing.
+    fn complete(&mut self, holder: Holder<'_>) {
+        let suffice = holder.edges().filter(|edge| holder.suffices(edge));
+        let held: BTreeSet<_> = suffice.map(|edge| holder.name(edge)).collect();
         let given = holder.given().filter(|_| holder.fate.grant);
         for (to, granted) in given.into_iter().flatten() {
             if !held.contains(to.as_str()) {
@@ -91,6 +133,20 @@ impl Aim {
     fn why_not(&mut self, holder: Holder<'_>, edge: &Edge) -> Option<Gone> {
         let (what, address) = (holder.called(edge), Address::guest(holder.key));
         let fate = holder.fate;
+        if let Some(count) = holder.namesakes(edge) {
+            if !fate.grant {
+                let text = format!(
+                    "keeps {what}: the tenant has {count} of that name, and which is meant is not said"
+                );
+                self.report(
+                    Severity::Error,
+                    "assignment-unresolved",
+                    Some(&address),
+                    text,
+                );
+            }
+            return None;
+        }
         if let Some(why) = holder.is_left_alone(edge) {
             if !fate.grant {
                 self.info(
@@ -101,8 +157,9 @@ impl Aim {
             }
             return None;
         }
-        let gone = match (&fate.strip, holder.declared) {
-            (Some(strip), _) => strip.clone(),
+        let power = fate.power.as_ref().filter(|_| holder.is_power(edge));
+        let gone = match (fate.strip.as_ref().or(power), holder.declared) {
+            (Some(gone), _) => gone.clone(),
             (None, Some(declared)) if fate.grant => {
                 let Some(given) = holder.given() else {
                     let text = format!(
@@ -115,7 +172,12 @@ impl Aim {
                 };
                 holder.is_over(given.get(holder.name(edge)), declared)?
             }
-            _ => return None,
+            // Whatever happens to the guest: this has its own day.
+            (None, Some(declared)) => {
+                let granted = holder.given()?.get(holder.name(edge))?;
+                holder.is_over(Some(granted), declared)?
+            }
+            (None, None) => return None,
         };
         let kept = fate.id.as_deref().and_then(|id| holder.world.user(id));
         if let Some(kept) = kept.and_then(|user| holder.world.kept(user)) {
@@ -132,6 +194,7 @@ impl Aim {
     fn take(&mut self, holder: Holder<'_>, edge: &Edge, gone: Gone) {
         let name = holder.name(edge);
         let assignment = holder.assignment(name, &edge.to);
+        *self.used.entry((holder.sort, edge.to.clone())).or_default() -= 1;
         self.gone.insert(assignment.address(), gone);
         self.see(Object::Assignment(assignment), Some(&edge.id));
     }
@@ -160,8 +223,8 @@ impl Aim {
         let assignment = holder.assignment(to, meant.first().copied().unwrap_or_default());
         match refused {
             Some((code, why)) => {
-                self.block_itself(code, &assignment.address(), why)
-                    .at(&granted.origin);
+                let finding = self.block_itself(code, &assignment.address(), why);
+                finding.at(&granted.origin);
             }
             None => {
                 let because = Because::written(&granted.origin);
@@ -181,7 +244,8 @@ impl Aim {
                 sort.noun()
             ));
         }
-        if let Some(why) = world.snapshot.held(sort).closed.get(id) {
+        let there = world.snapshot.held(sort);
+        if let Some(why) = there.closed.get(id).or_else(|| there.retired.get(id)) {
             return Some(format!("cannot be given: {why}"));
         }
         let room = world.snapshot.held(sort).room.get(id)?;
@@ -218,6 +282,25 @@ impl<'a> Holder<'a> {
         self.sort.called(self.name(edge))
     }
 
+    /// Returns how many things files would mean by the name of one, if several.
+    fn namesakes(self, edge: &Edge) -> Option<usize> {
+        let name = self.name(edge);
+        let count = self.world.snapshot.held(self.sort).meant(name).len();
+        let (uses, policy) = (self.world.uses(self.sort), self.world.policy);
+        let is_managed = self.sort.rules().is_managed(name, uses, policy);
+        (count > 1 && is_managed).then_some(count)
+    }
+
+    /// Returns whether it is power in the directory, which keeps Graph from blocking the holder's sign-in.
+    fn is_power(self, edge: &Edge) -> bool {
+        self.sort.rules().is_power() && !HARMLESS.contains(&self.name(edge))
+    }
+
+    /// Returns whether somebody who holds it that way holds it as the entry means it.
+    fn suffices(self, edge: &Edge) -> bool {
+        self.sort.rules().suffices(edge) && self.namesakes(edge).is_none()
+    }
+
     /// Returns what the entry says of this sort, if anything.
     fn given(self) -> Option<&'a BTreeMap<String, Granted>> {
         self.declared?.given(self.sort)
@@ -225,7 +308,7 @@ impl<'a> Holder<'a> {
 
     /// Returns whether the entry lists something that the guest holds.
     fn is_given(self, edge: &Edge) -> bool {
-        let given = self.given().filter(|_| self.sort.rules().suffices(edge));
+        let given = self.given().filter(|_| self.suffices(edge));
         given.is_some_and(|given| given.contains_key(self.name(edge)))
     }
 

@@ -305,6 +305,7 @@ impl Aim {
                 id,
                 grant,
                 strip: None,
+                power: None,
                 stranger: false,
                 kept: None,
                 ahead: Vec::new(),

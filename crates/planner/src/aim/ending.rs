@@ -127,18 +127,20 @@ impl Aim {
             }
             _ => {}
         }
-        if due.strip
-            && let Some(fate) = self.fates.get_mut(key)
-        {
+        if let Some(fate) = self.fates.get_mut(key) {
             let first = begun.is_none() || anew;
-            fate.strip = Some(Gone {
+            let counts = if first {
+                Some(leaving.first)
+            } else {
+                leaving.later
+            };
+            let gone = Gone {
                 because: because.clone(),
-                counts: if first {
-                    Some(leaving.first)
-                } else {
-                    leaving.later
-                },
-            });
+                counts,
+            };
+            let strips = ladder.strip.is_some();
+            fate.power = (due.disable && strips).then(|| gone.clone());
+            fate.strip = due.strip.then_some(gone);
         }
         self.announce(world, &leaving, due.ahead);
     }

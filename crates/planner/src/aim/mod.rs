@@ -97,6 +97,8 @@ struct Fate {
     grant: bool,
     /// Why access is taken away, if it is.
     strip: Option<Gone>,
+    /// Why sign-in is blocked, if it is: power goes before, since Graph blocks nobody who has some.
+    power: Option<Gone>,
     /// Whether nobody ever declared the guest: an exact group is then exact at once.
     stranger: bool,
     /// Why nothing is ever taken from the guest, if so.

@@ -124,6 +124,7 @@ impl Aim {
                 id: Some(user.id.clone()),
                 grant: false,
                 strip: None,
+                power: None,
                 stranger,
                 kept: None,
                 ahead: Vec::new(),

@@ -24,7 +24,7 @@ fn optional(path: String) -> Read {
 
 /// Returns the read of the units of a name.
 fn named(name: &str) -> Read {
-    let select = "id,displayName,membershipType,isMemberManagementRestricted";
+    let select = "id,displayName,membershipType,isMemberManagementRestricted,visibility";
     optional(format!(
         "{UNITS}?$filter=displayName%20eq%20{}&$select={select}",
         literal(name)
@@ -67,6 +67,10 @@ impl Rules for AdministrativeUnit {
         ))
     }
 
+    fn allowed(&self, policy: &Policy) -> Vec<String> {
+        policy.requirements.administrative_units.clone()
+    }
+
     fn is_managed(&self, to: &str, _: bool, policy: &Policy) -> bool {
         policy
             .requirements
@@ -98,6 +102,7 @@ impl Rules for AdministrativeUnit {
                     to,
                     id,
                     fixed: None,
+                    flaw: None,
                 };
                 held.holders.entry(holder).or_default().insert(edge);
                 continue;
@@ -109,6 +114,7 @@ impl Rules for AdministrativeUnit {
                     Some("no application may change who is in it")
                 }
                 () if dynamic => Some("its members follow a rule"),
+                () if item["visibility"] == "HiddenMembership" => Some("who is in it is hidden"),
                 () => None,
             };
             held.closed

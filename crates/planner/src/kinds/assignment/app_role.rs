@@ -148,6 +148,11 @@ impl Rules for AppRole {
         ))
     }
 
+    fn allowed(&self, policy: &Policy) -> Vec<String> {
+        let allowed = policy.requirements.app_roles.iter();
+        allowed.map(Allowed::name).collect()
+    }
+
     fn is_managed(&self, to: &str, _: bool, policy: &Policy) -> bool {
         let mut allowed = policy.requirements.app_roles.iter();
         allowed.any(|allowed| allowed.name() == to)
@@ -182,7 +187,11 @@ impl Rules for AppRole {
             let field = |name: &'static str| text(item, name).ok_or(DecodeError::Missing(name));
             if is_app {
                 let (id, app) = (field("id")?, text(item, "displayName").unwrap_or_default());
-                held.names.extend(roles(&id, &app, &item["appRoles"]));
+                for (role, called, retired) in roles(&id, &app, &item["appRoles"]) {
+                    let retired = retired.map(|why| (role.clone(), why.to_owned()));
+                    held.retired.extend(retired);
+                    held.names.insert(role, called);
+                }
                 continue;
             }
             // Those of groups and of other applications are nobody's here.
@@ -194,6 +203,7 @@ impl Rules for AppRole {
                 to: format!("{app}/{role}"),
                 id: format!("{app}/{}", field("id")?),
                 fixed: None,
+                flaw: None,
             };
             held.holders
                 .entry(field("principalId")?)
@@ -222,24 +232,22 @@ impl Rules for AppRole {
     }
 }
 
-/// Returns the roles of an application that people can have, by id; one without such roles has its default.
-fn roles(id: &str, app: &str, roles: &Value) -> Vec<(String, String)> {
+/// Returns the roles of an application that people can have, by id, each with why nobody can get it any more,
+/// if so. Every application has a default; only one without other roles gives it.
+fn roles<'a>(id: &str, app: &str, roles: &'a Value) -> Vec<(String, String, Option<&'a str>)> {
     let for_people = |role: &&Value| {
-        let types = role["allowedMemberTypes"].as_array();
-        let mut types = types.into_iter().flatten();
-        role["isEnabled"] != false && types.any(|it| it == "User")
+        let mut types = role["allowedMemberTypes"].as_array().into_iter().flatten();
+        types.any(|it| it == "User")
     };
-    let roles = roles.as_array().map_or(&[][..], Vec::as_slice);
-    let known = roles.iter().filter(for_people).filter_map(|role| {
-        let called = text(role, "displayName");
-        Some((
-            format!("{id}/{}", text(role, "id")?),
-            name(app, Some(&called?)),
-        ))
+    let is_enabled = |role: &Value| role["isEnabled"] != false;
+    let roles = roles.as_array().into_iter().flatten().filter(for_people);
+    let has_roles = roles.clone().any(is_enabled);
+    let known = roles.filter_map(|role| {
+        let (role_id, called) = (text(role, "id")?, text(role, "displayName")?);
+        let retired = (!is_enabled(role)).then_some("the application has turned it off");
+        Some((format!("{id}/{role_id}"), name(app, Some(&called)), retired))
     });
-    let known: Vec<_> = known.collect();
-    match known.is_empty() {
-        true => vec![(format!("{id}/{DEFAULT}"), name(app, None))],
-        false => known,
-    }
+    let retired = has_roles.then_some("the application has roles by now");
+    let default = (format!("{id}/{DEFAULT}"), name(app, None), retired);
+    known.chain([default]).collect()
 }

@@ -81,8 +81,10 @@ impl Rules for DirectoryRole {
         ))
     }
 
+    /// A rule that names a role speaks of it as much as an entry does.
     fn is_managed(&self, to: &str, uses: bool, policy: &Policy) -> bool {
-        uses && may_be_given(to, policy)
+        let allowed = &policy.requirements.privileged;
+        uses && HARMLESS.contains(&to) || allowed.iter().any(|name| name == to)
     }
 
     fn is_power(&self) -> bool {
@@ -109,6 +111,7 @@ impl Rules for DirectoryRole {
                 id: field("id")?,
                 fixed: (scope.as_deref() != Some("/"))
                     .then(|| "it is not for the whole tenant".to_owned()),
+                flaw: None,
             };
             let holder = field("principalId")?;
             held.holders.entry(holder).or_default().insert(edge);
@@ -120,7 +123,7 @@ impl Rules for DirectoryRole {
         let body = json!({ "principalId": user, "roleDefinitionId": to, "directoryScopeId": "/" });
         // A second assignment of the same role is refused: a lost answer is simply repeated.
         Request {
-            already: Some(Already::Linked),
+            already: Some(Already::Assigned),
             ..Request::post(ASSIGNMENTS, body).repeatable()
         }
     }

@@ -65,6 +65,10 @@ impl Rules for License {
         ))
     }
 
+    fn allowed(&self, policy: &Policy) -> Vec<String> {
+        policy.requirements.licenses.clone()
+    }
+
     fn is_managed(&self, to: &str, _: bool, policy: &Policy) -> bool {
         policy.requirements.licenses.iter().any(|name| name == to)
     }
@@ -95,7 +99,15 @@ impl Rules for License {
             for state in states.into_iter().flatten() {
                 let sku = text(state, "skuId").ok_or(DecodeError::Missing("skuId"))?;
                 let group = text(state, "assignedByGroup");
+                let is_in_effect =
+                    |state: &&str| matches!(*state, "Active" | "ActiveWithError" | "Disabled");
+                let flaw = state["state"].as_str().filter(|state| !is_in_effect(state));
+                let flaw = flaw.map(|flaw| match state["error"].as_str() {
+                    None | Some("None") => flaw.to_owned(),
+                    Some(error) => format!("{flaw}, {error}"),
+                });
                 let edge = Edge {
+                    flaw,
                     to: sku.clone(),
                     id: sku,
                     fixed: group.map(|group| format!("it comes with group {group}")),

@@ -81,6 +81,11 @@ pub(crate) trait Rules: Sync {
     /// Returns why files must not give this to a guest, if so.
     fn refusal(&self, to: &str, policy: &Policy) -> Option<String>;
 
+    /// Returns what the rules of the repository name of it, where only that is looked at.
+    fn allowed(&self, _: &Policy) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Returns whether this repository gives and takes this.
     fn is_managed(&self, to: &str, uses: bool, policy: &Policy) -> bool;
 
@@ -168,6 +173,9 @@ pub struct Held {
     /// What can be neither given nor taken, by id, and why.
     #[serde(default)]
     pub closed: BTreeMap<String, String>,
+    /// What cannot be given any more, by id, and why.
+    #[serde(default)]
+    pub retired: BTreeMap<String, String>,
     /// Who holds what, by the id of the user, or of any other principal.
     pub holders: BTreeMap<ObjectId, BTreeSet<Edge>>,
 }
@@ -182,6 +190,9 @@ pub struct Edge {
     /// Why it cannot be taken from the holder by itself, if so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fixed: Option<String>,
+    /// What keeps it from being in effect, if so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flaw: Option<String>,
 }
 
 impl Held {
@@ -231,6 +242,13 @@ impl Sort {
     }
 }
 
+impl Assignment {
+    /// Returns whether it is power in the directory.
+    pub(crate) fn is_power(&self) -> bool {
+        self.sort.rules().is_power()
+    }
+}
+
 impl Kind for Assignment {
     const NAME: &'static str = "assignment";
 
@@ -252,7 +270,7 @@ impl Kind for Assignment {
 
     fn stage(change: &Change<&Self>) -> Stage {
         match change {
-            Change::Delete { before } if before.sort.rules().is_power() => Stage::Block,
+            Change::Delete { before } if before.is_power() => Stage::Block,
             Change::Delete { .. } => Stage::Strip,
             _ => Stage::Grant,
         }
