@@ -53,7 +53,84 @@ macro_rules! tenants {
     };
 }
 
+/// A case of who may be invited, sign in and leave.
+macro_rules! collaboration {
+    ($what:literal, $text:literal, $expected:literal) => {
+        (
+            $what,
+            &[
+                (
+                    "policies/a.yaml",
+                    concat!("externalCollaboration: {", $text, "\n"),
+                ),
+                GUEST,
+            ],
+            &[$expected],
+        )
+    };
+}
+
 pub(crate) const CASES: &[Case] = &[
+    collaboration!(
+        "what is beta, and not said to be",
+        "allowExternalIdentitiesToLeave: true}",
+        "Graph offers `allowExternalIdentitiesToLeave` in its beta version only"
+    ),
+    collaboration!(
+        "domains of nothing",
+        "beta: true, domains: requirements}",
+        "`requirements.domains` names none"
+    ),
+    collaboration!(
+        "domains that no list of a tenant holds",
+        "beta: true, domains: requirements}\nrequirements: {domains: {allow: [contoso.example, '*.contoso.example']}}",
+        "cannot hold `*.contoso.example`"
+    ),
+    collaboration!(
+        "domains of which none is left",
+        "beta: true, domains: requirements}\nrequirements: {domains: {allow: [hr.contoso.example], block: ['*.contoso.example']}}",
+        "blocks every domain that it allows"
+    ),
+    collaboration!(
+        "domains as a list",
+        "beta: true, domains: [contoso.example]}",
+        "expected one of requirements, found a list"
+    ),
+    policy!(
+        "a policy for guests of no type",
+        "    state: enabled\n    include: {guests: []}\n    applications: {include: [All]}\n    grant: {controls: [mfa]}",
+        "says nothing"
+    ),
+    policy!(
+        "a policy for guests of no tenant",
+        "    state: enabled\n    include: {guests: [b2bCollaborationGuest], tenants: []}\n    applications: {include: [All]}\n    grant: {controls: [mfa]}",
+        "says nothing"
+    ),
+    policy!(
+        "a policy for no client",
+        "    state: enabled\n    include: {guests: [b2bCollaborationGuest]}\n    clientAppTypes: []\n    applications: {include: [All]}\n    grant: {controls: [mfa]}",
+        "says nothing"
+    ),
+    tenants!(
+        "one tenant redeems otherwise",
+        "tenant: 22222222-2222-2222-2222-222222222222, invitationRedemptionIdentityProviderConfiguration: {primaryIdentityProviderPrecedenceOrder: [azureActiveDirectory], fallbackIdentityProvider: microsoftAccount}",
+        "is said of all tenants together"
+    ),
+    tenants!(
+        "one way to redeem twice",
+        "tenant: default, invitationRedemptionIdentityProviderConfiguration: {primaryIdentityProviderPrecedenceOrder: [externalFederation, externalFederation], fallbackIdentityProvider: microsoftAccount}",
+        "says one of them twice"
+    ),
+    tenants!(
+        "no way to redeem",
+        "tenant: default, invitationRedemptionIdentityProviderConfiguration: {primaryIdentityProviderPrecedenceOrder: [], fallbackIdentityProvider: microsoftAccount}",
+        "says nothing"
+    ),
+    tenants!(
+        "a tenant twice",
+        "tenant: default, inboundTrust: {isMfaAccepted: true}}, {tenant: default, inboundTrust: {isMfaAccepted: true}",
+        "declared twice"
+    ),
     policy!(
         "a policy without state",
         "    include: {users: [All]}\n    applications: {include: [All]}\n    grant: {controls: [mfa]}",

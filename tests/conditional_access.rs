@@ -142,12 +142,11 @@ fn a_policy_is_made_changed_in_everything_and_set_right() {
 
     // Every property changes.
     files.write("policies/access.yaml", SECOND);
-    let ran = tenant.run(&files, &["apply", "--yes"]);
-    assert!(
-        ran.stdout.is_empty() || !ran.stdout.contains("refused"),
-        "{}",
-        ran.stdout
-    );
+    // Two of the places mean other addresses and countries: a policy may protect less by it.
+    tenant.run(&files, &["apply", "--yes"]).ends(3);
+    tenant
+        .run(&files, &["apply", "--yes", "--allow-weakened", "2"])
+        .ends(0);
     tenant.run(&files, &["plan", "--detailed-exitcode"]).ends(0);
     let changed = policy(&tenant);
     let conditions = &changed["conditions"];
@@ -373,9 +372,13 @@ fn import_writes_the_policies_about_guests() {
       guestUserRole: guestUser
       allowEmailVerifiedUsersToJoinOrganization: false
       allowedToSignUpEmailBasedSubscriptions: true
+      allowExternalIdToUseEmailOtp: default
     crossTenantAccess:
       - tenant: default
         inboundTrust: {isMfaAccepted: false, isCompliantDeviceAccepted: false, isHybridAzureADJoinedDeviceAccepted: false}
+        invitationRedemptionIdentityProviderConfiguration:
+          primaryIdentityProviderPrecedenceOrder: [azureActiveDirectory, externalFederation, socialIdentityProviders]
+          fallbackIdentityProvider: defaultConfiguredIdp
         b2bCollaborationInbound:
           usersAndGroups: {accessType: allowed, users: [AllUsers], groups: []}
           applications: {accessType: allowed, applications: [AllApplications]}

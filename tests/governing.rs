@@ -262,9 +262,13 @@ fn import_writes_the_policies_that_the_tenant_has() {
       guestUserRole: guestUser
       allowEmailVerifiedUsersToJoinOrganization: false
       allowedToSignUpEmailBasedSubscriptions: true
+      allowExternalIdToUseEmailOtp: default
     crossTenantAccess:
       - tenant: default
         inboundTrust: {isMfaAccepted: false, isCompliantDeviceAccepted: false, isHybridAzureADJoinedDeviceAccepted: false}
+        invitationRedemptionIdentityProviderConfiguration:
+          primaryIdentityProviderPrecedenceOrder: [azureActiveDirectory, externalFederation, socialIdentityProviders]
+          fallbackIdentityProvider: defaultConfiguredIdp
         b2bCollaborationInbound:
           usersAndGroups: {accessType: allowed, users: [AllUsers], groups: []}
           applications: {accessType: allowed, applications: [AllApplications]}
@@ -471,9 +475,13 @@ fn who_may_invite_is_as_the_files_say() {
       guestUserRole: user
       allowEmailVerifiedUsersToJoinOrganization: true
       allowedToSignUpEmailBasedSubscriptions: false
+      allowExternalIdToUseEmailOtp: default
     crossTenantAccess:
       - tenant: default
         inboundTrust: {isMfaAccepted: false, isCompliantDeviceAccepted: false, isHybridAzureADJoinedDeviceAccepted: false}
+        invitationRedemptionIdentityProviderConfiguration:
+          primaryIdentityProviderPrecedenceOrder: [azureActiveDirectory, externalFederation, socialIdentityProviders]
+          fallbackIdentityProvider: defaultConfiguredIdp
         b2bCollaborationInbound:
           usersAndGroups: {accessType: allowed, users: [AllUsers], groups: []}
           applications: {accessType: allowed, applications: [AllApplications]}

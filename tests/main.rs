@@ -12,6 +12,7 @@ mod bad_input;
 mod bad_policies;
 #[cfg(all(unix, feature = "browser"))]
 mod browser;
+mod collaboration;
 mod conditional_access;
 mod cross_tenant;
 mod docs;

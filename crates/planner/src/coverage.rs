@@ -243,7 +243,19 @@ impl Asked<'_> {
             return Truth::Unknown;
         }
         let roles = self.known.snapshot.held(Sort::DirectoryRole);
-        roles.of(&self.user.id).any(|edge| edge.to == role).into()
+        let has = |holder: &str| roles.of(holder).any(|edge| edge.to == role);
+        let groups = match self.held {
+            Memberships::All(groups) => groups.iter().any(|group| has(group)).into(),
+            _ => self.holds_by_group(has),
+        };
+        Truth::any([has(&self.user.id).into(), groups].into_iter())
+    }
+
+    /// Returns whether somebody is in a group that has a role: only role-assignable ones can.
+    fn holds_by_group(self, has: impl Fn(&str) -> bool) -> Truth {
+        let groups = self.known.snapshot.groups.groups.values();
+        let groups = groups.filter(|group| group.role_assignable && has(&group.id));
+        Truth::any(groups.map(|group| self.is_directly_in(&group.id)))
     }
 }
 

@@ -254,7 +254,9 @@ fn of_policies(config: &Config) -> Vec<Feature> {
     let uses = config.desired.sections();
     let features = Section::ALL.iter().flat_map(|section| {
         let (terms, used) = (section.terms(), uses.contains(section));
-        let probe = terms.reads().into_iter().next();
+        // What is beta is asked only if files say so.
+        let asks = used || !terms.is_beta();
+        let probe = terms.reads().into_iter().next().filter(|_| asks);
         [
             read(terms.noun(), terms.reading(), UNREAD, used, probe),
             write(terms.noun(), terms.writing(), UNREAD, used),

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::kinds::assignment::Sort;
-use crate::kinds::tenant_policy::{Policies, Referred, Section, excludes};
+use crate::kinds::tenant_policy::{Policies, Referred, Section, excluded};
 use crate::kinds::{group, guest};
 use crate::policy::{Policy, Tenant};
 use crate::yaml::node::{Place, Value};
@@ -81,12 +81,15 @@ impl Desired {
         named.map(|(_, name)| name.to_lowercase())
     }
 
-    /// Returns the conditional access policies that the files put in force and that exclude a group.
-    pub(crate) fn excluding(&self, group: &str) -> impl Iterator<Item = &str> {
+    /// Returns the groups that conditional access policies of the files exclude, once in force, as the files
+    /// say them, each with the policy.
+    pub(crate) fn excluded(&self) -> impl Iterator<Item = (&str, &str)> {
         let policies = self.policies.get(&Section::ConditionalAccess);
         let policies = policies.into_iter().flatten();
-        let excluding = policies.filter(move |policy| excludes(&policy.properties, group));
-        excluding.map(|policy| policy.name.as_str())
+        policies.flat_map(|policy| {
+            let groups = excluded(&policy.properties);
+            groups.map(|group| (group, policy.name.as_str()))
+        })
     }
 
     /// Returns the sections whose policies matter: those of the files, and those that groups live by.
@@ -251,7 +254,7 @@ pub fn load(sources: &[Source], now: Timestamp) -> Result<Config, Vec<Mistake>> 
     let policy = policy(&sections, &mut check);
     let groups = groups(&sections, &policy, &mut check);
     let guests = entries::read(&policy, &groups, &mut check);
-    let policies = tenant_policies(&sections, &mut check);
+    let policies = tenant_policies(&sections, &policy, &mut check);
     let desired = Desired {
         guests,
         groups,
@@ -276,11 +279,19 @@ pub fn load(sources: &[Source], now: Timestamp) -> Result<Config, Vec<Mistake>> 
 }
 
 /// Reads the policies of the tenant, section by section.
-fn tenant_policies(sections: &BTreeMap<String, Node>, check: &mut Checker<'_>) -> Policies {
+fn tenant_policies(
+    sections: &BTreeMap<String, Node>,
+    policy: &Policy,
+    check: &mut Checker<'_>,
+) -> Policies {
     let mut policies = Policies::new();
     for section in Section::ALL {
-        if let Some(node) = sections.get(section.key()) {
-            policies.insert(*section, section.terms().read(node, check));
+        let Some(node) = sections.get(section.key()) else {
+            continue;
+        };
+        let declared = section.terms().read(node, policy, check);
+        if !declared.is_empty() {
+            policies.insert(*section, declared);
         }
     }
     policies

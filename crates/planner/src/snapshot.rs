@@ -18,7 +18,8 @@ use crate::kinds::assignment::{Held, Sort};
 use crate::kinds::group::options::{Asked, template_id};
 use crate::kinds::group::seen::{self as group, SeenGroups};
 use crate::kinds::guest::user::{DecodeError, User, text};
-use crate::kinds::tenant_policy::{Premium, Referred, Section, Seen as SeenPolicies};
+use crate::kinds::tenant_policy::{Premium, Referred, Section, Seen as SeenPolicies, is_id};
+use crate::load::Desired;
 use crate::request::{Answer, Read};
 
 pub use native::{Native, native};
@@ -154,6 +155,9 @@ pub struct Snapshot {
     /// that do.
     #[serde(default)]
     pub excluded: BTreeMap<ObjectId, BTreeSet<String>>,
+    /// The groups in groups that conditional access excludes or shall exclude.
+    #[serde(default)]
+    pub inner: BTreeMap<ObjectId, BTreeSet<ObjectId>>,
     /// Groups that emergency accounts are in, also by way of others, if that was needed and could be read.
     #[serde(default)]
     pub belongs: BTreeMap<ObjectId, BTreeSet<ObjectId>>,
@@ -206,6 +210,7 @@ impl Snapshot {
             governed: BTreeSet::new(),
             holds: BTreeMap::new(),
             excluded: BTreeMap::new(),
+            inner: BTreeMap::new(),
             belongs: BTreeMap::new(),
             access_policies: Vec::new(),
             followers: BTreeMap::new(),
@@ -350,10 +355,12 @@ impl Snapshot {
             Some(Topic::Inner(group)) => {
                 let policies = self.excluded.get(group).cloned().unwrap_or_default();
                 for id in items.iter().filter_map(|item| text(item, "id")) {
-                    self.excluded
-                        .entry(id)
-                        .or_default()
-                        .extend(policies.clone());
+                    let inner = self.inner.entry(group.clone()).or_default();
+                    inner.insert(id.clone());
+                    if !policies.is_empty() {
+                        let excluded = self.excluded.entry(id).or_default();
+                        excluded.extend(policies.clone());
+                    }
                 }
             }
             Some(Topic::TenantPolicies(section)) => {
@@ -413,6 +420,35 @@ impl Snapshot {
     /// nobody can be shown to be without one.
     pub fn knows_roles(&self) -> bool {
         role_reads().iter().all(|read| self.knows(read))
+    }
+
+    /// Returns the groups that policies of the files exclude, by way of other groups, too, as far as they are
+    /// there, and the names of the policies that do. A name means every group that has it.
+    pub(crate) fn excluded_by(&self, desired: &Desired) -> BTreeMap<ObjectId, BTreeSet<String>> {
+        let mut excluded: BTreeMap<ObjectId, BTreeSet<String>> = BTreeMap::new();
+        for (text, policy) in desired.excluded() {
+            let mut open = self.groups_called(text);
+            while let Some(id) = open.pop() {
+                let policies = excluded.entry(id.clone()).or_default();
+                if policies.insert(policy.to_owned()) {
+                    open.extend(self.inner.get(&id).into_iter().flatten().cloned());
+                }
+            }
+        }
+        excluded
+    }
+
+    /// Returns the ids of the groups that a text names: an id, or a name in any case.
+    fn groups_called(&self, text: &str) -> Vec<ObjectId> {
+        let is_it = |name: &str| name.eq_ignore_ascii_case(text);
+        let groups = self.groups.groups.values();
+        let groups = groups.filter(|group| is_it(&group.display_name));
+        let named = self.named_groups.iter().filter(|(_, name)| is_it(name));
+        let ids = groups.map(|group| &group.id);
+        let ids = ids.chain(named.map(|(id, _)| id)).cloned();
+        let ids = ids.chain(is_id(text).then(|| text.to_lowercase()));
+        let ids: BTreeSet<_> = ids.collect();
+        ids.into_iter().collect()
     }
 
     /// Returns whether a read was answered.

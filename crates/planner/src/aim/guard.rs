@@ -147,10 +147,16 @@ impl World<'_> {
     /// groups have allows none.
     pub(super) fn excluded(&self, name: &str, seen: Option<&SeenGroup>) -> Option<String> {
         let id = seen.map(|group| group.id.as_str());
-        let excluded = &self.snapshot.excluded;
-        let by_tenant = id.and_then(|id| excluded.get(id)).into_iter().flatten();
-        let by_files = self.desired.excluding(name);
-        let policies: BTreeSet<_> = by_tenant.map(String::as_str).chain(by_files).collect();
+        let all = [&self.snapshot.excluded, &self.known.excluded];
+        let there = all
+            .iter()
+            .filter_map(|excluded| excluded.get(id?))
+            .flatten();
+        // One that the same run makes is known by its name only.
+        let new = self.desired.excluded();
+        let new = new.filter(|(text, _)| seen.is_none() && text.eq_ignore_ascii_case(name));
+        let new = new.map(|(_, policy)| policy);
+        let policies: BTreeSet<_> = there.map(String::as_str).chain(new).collect();
         let is_twin = |other: &&String| {
             let other = self.snapshot.groups.groups.get(*other);
             other.is_some_and(|other| Some(other.id.as_str()) != id && other.display_name == name)
@@ -161,7 +167,8 @@ impl World<'_> {
             .excluded
             .iter()
             .any(|it| it == name);
-        if policies.is_empty() || is_allowed && !excluded.keys().any(|other| is_twin(&other)) {
+        let mut excluded = all.iter().flat_map(|excluded| excluded.keys());
+        if policies.is_empty() || is_allowed && !excluded.any(|other| is_twin(&other)) {
             return None;
         }
         let policies: Vec<_> = policies.into_iter().collect();

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::guard::Guarded;
+use crate::address::ObjectId;
 use crate::kinds::assignment::Sort;
 use crate::kinds::group::seen::Lookup;
 use crate::load::Desired;
@@ -18,6 +19,8 @@ pub(super) struct Known<'a> {
     pub(super) guarded: Guarded<'a>,
     /// Whom the names in files mean, by name in lower case.
     named: BTreeMap<String, Vec<&'a str>>,
+    /// The groups that policies of the files exclude, and the names of those policies.
+    pub(super) excluded: BTreeMap<ObjectId, BTreeSet<String>>,
     /// The sorts of things that some entry lists.
     pub(super) uses: BTreeSet<Sort>,
 }
@@ -28,6 +31,7 @@ impl<'a> Known<'a> {
             groups: snapshot.groups.lookup(),
             guarded: Guarded::new(policy, snapshot),
             named: named(desired, policy, snapshot),
+            excluded: snapshot.excluded_by(desired),
             uses: desired.uses(),
         }
     }

@@ -181,7 +181,7 @@ pub(crate) fn aim(
     aim.assignments(world);
     aim.follow_rules(world);
     aim.follow_options(world);
-    aim.follow_policies();
+    aim.follow_policies(world);
     aim.uncovered(world);
     aim.unread();
     aim

@@ -1,10 +1,35 @@
 //! What policies refer to: which object of the tenant a name means, and what an id is called.
 
+use serde_json::Value;
+
 use super::{Aim, World};
 use crate::address::ObjectId;
 use crate::kinds::group::seen::Found;
 use crate::kinds::group::written::Declared as Group;
 use crate::kinds::tenant_policy::{Declared, Properties, Referred, Section};
+
+/// What a policy refers to and the tenant does not have.
+pub(super) struct Lost {
+    /// What, and why.
+    pub(super) why: Vec<String>,
+    /// Whether a policy only leaves it out.
+    pub(super) is_left_out: bool,
+}
+
+impl Lost {
+    fn new(declared: &Declared, lost: Vec<(String, String)>) -> Self {
+        let names = |text: &str| lost.iter().any(|(name, _)| name == text);
+        let is_named = |value: &Value| match value {
+            Value::Array(items) => items.iter().filter_map(Value::as_str).any(names),
+            value => value.as_str().is_some_and(names),
+        };
+        let mut others = declared.properties.iter();
+        Self {
+            is_left_out: !others.any(|(path, it)| !path.contains(".exclude") && is_named(it)),
+            why: lost.iter().map(|(_, why)| why.clone()).collect(),
+        }
+    }
+}
 
 impl Aim {
     /// Returns a declared policy with the one name for each thing it refers to. Says what cannot be
@@ -14,7 +39,7 @@ impl Aim {
         world: World<'_>,
         section: Section,
         declared: &Declared,
-    ) -> Result<Properties, Vec<String>> {
+    ) -> Result<Properties, Lost> {
         let mut lost = Vec::new();
         let mut name = |sort: Referred, name: &str| {
             if sort.is_literal(name) {
@@ -24,7 +49,8 @@ impl Aim {
                 Ok(Some(id)) if sort == Referred::TermsOfUse => {
                     let address = sort.address(name);
                     if self.ids.get(&address).is_some_and(|other| other != id) {
-                        lost.push(format!("{} `{name}` has two ids in the files", sort.noun()));
+                        let why = format!("{} `{name}` has two ids in the files", sort.noun());
+                        lost.push((name.to_owned(), why));
                     }
                     self.ids.bind(address, id);
                     name.to_owned()
@@ -33,7 +59,8 @@ impl Aim {
                 // It is made in the same run, and known by then.
                 Ok(None) => name.to_owned(),
                 Err(why) => {
-                    lost.push(format!("{} `{name}` {why}", sort.noun()));
+                    let why = format!("{} `{name}` {why}", sort.noun());
+                    lost.push((name.to_owned(), why));
                     name.to_owned()
                 }
             }
@@ -41,7 +68,7 @@ impl Aim {
         let properties = section.terms().renamed(&declared.properties, &mut name);
         match lost.is_empty() {
             true => Ok(properties),
-            false => Err(lost),
+            false => Err(Lost::new(declared, lost)),
         }
     }
 
@@ -104,7 +131,11 @@ impl Aim {
                 same.map(|(id, _)| id).collect()
             }
         };
+        let is_coming = || sort == Referred::User && world.desired.guests.contains_key(name);
         match ids.as_slice() {
+            [] if is_coming() => {
+                Err("is not invited yet: name a group that they come into instead")
+            }
             [id] => Ok(Some((*id).to_owned())),
             [] => Err("is not in the tenant"),
             _ => Err("has several namesakes in the tenant"),

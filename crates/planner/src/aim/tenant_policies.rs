@@ -4,6 +4,7 @@ use super::{Aim, World};
 use crate::address::Address;
 use crate::diff::Gone;
 use crate::finding::Severity;
+use crate::kinds::guest::issuer::Issuer;
 use crate::kinds::tenant_policy::{
     Declared, Premium, Properties, Section, Seen, Takes, TenantPolicy, policy_of,
 };
@@ -46,10 +47,19 @@ impl Aim {
     }
 
     /// Says what changes of policies mean, and counts what they take.
-    pub(super) fn follow_policies(&mut self) {
+    pub(super) fn follow_policies(&mut self, world: World<'_>) {
         let managed = self.fates.iter().filter(|(_, fate)| fate.id.is_some());
         let mut managed: Vec<_> = managed.map(|(key, _)| key.clone()).collect();
         managed.sort();
+        let signs_in_with = |key: &String, issuer: &Issuer| {
+            let id = self.fates.get(key).and_then(|fate| fate.id.as_ref());
+            let user = id.and_then(|id| world.snapshot.users.get(id));
+            user.is_some_and(|user| user.issuer.as_ref() == Some(issuer))
+        };
+        let with_passcode = managed
+            .iter()
+            .filter(|key| signs_in_with(key, &Issuer::Mail));
+        let with_passcode: Vec<_> = with_passcode.cloned().collect();
         for drawn in &mut self.changes {
             let Object::TenantPolicy(policy) = drawn.change.object() else {
                 continue;
@@ -64,12 +74,20 @@ impl Aim {
             let notes = after.map(|after| terms.notes(before, after));
             let notes = notes.into_iter().flatten();
             drawn.notes = notes.map(str::to_owned).collect();
+            if terms.is_beta() {
+                let note = "Graph offers this in its beta version only, which may change";
+                drawn.notes.push(note.to_owned());
+            }
             match terms.takes(before, after) {
                 Takes::Nothing => {}
                 Takes::Something => drawn.counts = Some(Count::Removal),
                 Takes::FromGuests => {
                     drawn.counts = Some(Count::Removal);
                     drawn.loses.clone_from(&managed);
+                }
+                Takes::FromPasscodes => {
+                    drawn.counts = Some(Count::Removal);
+                    drawn.loses = with_passcode.clone();
                 }
                 Takes::Protection => {
                     drawn.notes.push("protects less than now".to_owned());
@@ -94,16 +112,19 @@ impl Aim {
                 .into(),
             )
         };
-        let resolved = match self.resolved_policy(world, section, declared) {
-            Ok(resolved) => resolved,
-            Err(lost) => {
-                return self.stands("policy-unresolved", &address, lost.join(", "), declared);
-            }
-        };
         let there = seen
             .named
             .get(&declared.name)
             .map_or(&[][..], Vec::as_slice);
+        let resolved = match self.resolved_policy(world, section, declared) {
+            Ok(resolved) => resolved,
+            Err(lost) => {
+                self.stands("policy-unresolved", &address, lost.why.join(", "), declared);
+                // It stands as it is, and protects whom it did: whoever it left out is gone.
+                let protects = |(_, it): &(_, Properties)| terms.protects(it);
+                return lost.is_left_out && matches!(there, [one] if protects(one));
+            }
+        };
         let (before, wanted) = match there {
             [] => {
                 let mut base = seen.base.clone();

@@ -11,8 +11,7 @@ use crate::yaml::Source;
 
 fn sections(config: &Config) -> impl Iterator<Item = Section> {
     let declared = &config.desired.policies;
-    let sections = Section::ALL.iter().copied();
-    sections.filter(|section| !declared.contains_key(section))
+    Section::always().filter(|section| !declared.contains_key(section))
 }
 
 /// Returns the reads that such a file needs.
@@ -32,7 +31,7 @@ pub fn file(
     snapshot: &Snapshot,
     sources: &[Source],
 ) -> (Option<Source>, Vec<String>) {
-    let (mut text, mut notes) = (String::new(), Vec::new());
+    let (mut text, mut notes, mut key) = (String::new(), Vec::new(), None);
     for section in sections(config) {
         let seen = snapshot.policies(section);
         let known = section
@@ -62,8 +61,13 @@ pub fn file(
                 )),
             }
         }
+        let has_key = Section::of(section.key()) != Some(section) && key == Some(section.key());
         if !written.is_empty() {
-            text += &format!("{}:\n{written}", section.key());
+            if !has_key {
+                text += &format!("{}:\n", section.key());
+            }
+            text += &written;
+            key = Some(section.key());
         }
     }
     let taken = sources.iter().map(|source| source.path.clone()).collect();

@@ -80,7 +80,9 @@ impl Snapshot {
             });
         }
         // A name allows a group only if no other that is excluded has it.
-        let excluded: Vec<_> = self.excluded.keys().map(String::as_str).collect();
+        let by_files = self.excluded_by(desired);
+        let excluded: BTreeSet<_> = self.excluded.keys().chain(by_files.keys()).collect();
+        let excluded: Vec<_> = excluded.into_iter().map(String::as_str).collect();
         reads.extend(group::by_id(&excluded));
         reads.extend(excluded.into_iter().map(group::inner));
         reads.extend(self.followers(desired, policy.tenant.owner(), &done));

@@ -471,3 +471,61 @@ fn terms_of_use_have_one_id_by_a_name() {
         .collect();
     assert_eq!(said, ["terms of use `Partners` has two ids in the files"]);
 }
+
+#[test]
+fn whoever_is_not_there_to_be_left_out_keeps_nobody_out() {
+    let guests = "guests: [{mail: new@contoso.example}]";
+    let gone = SAME.replace(
+        "groups: [excluded people]",
+        "groups: [excluded people], users: [alan@fabrikam.example]",
+    );
+    let codes = |tenant: &Tenant, files: &str| {
+        let plan = tenant.plan(guests, files, NOW, &Request::default());
+        let codes = plan.findings.iter().map(|it| it.code.clone());
+        (codes.collect::<Vec<_>>(), plan.steps.len())
+    };
+    let there = tenant(vec![policy("enabled", json!({}))]);
+    assert_eq!(codes(&there, &gone), (vec!["policy-unresolved".into()], 1));
+    // A policy that is not there yet protects nobody.
+    let refused = vec!["policy-unresolved".into(), "unguarded".into()];
+    assert_eq!(codes(&tenant(Vec::new()), &gone), (refused.clone(), 0));
+    // Nor does one whose people are not found.
+    let included = SAME.replace("include: {", "include: {users: [alan@fabrikam.example], ");
+    assert_eq!(codes(&there, &included), (refused, 0));
+    let waiting = SAME.replace("include: {", "include: {users: [new@contoso.example], ");
+    let plan = there.plan(guests, &waiting, NOW, &Request::default());
+    let texts: Vec<_> = plan.findings.iter().map(|it| it.text.as_str()).collect();
+    assert!(texts.contains(&"user `new@contoso.example` is not invited yet: name a group that they come into instead"), "{texts:?}");
+}
+
+#[test]
+fn an_id_is_the_same_in_capitals() {
+    let seen = tenant(vec![policy("enabled", json!({}))]);
+    let files = SAME.replace("excluded people", "EEEEEEEE-0000-4000-8000-000000000001");
+    insta::assert_snapshot!(planned(&seen, &files), @"Nothing to do. 1 unchanged, 0 not ours.");
+}
+
+#[test]
+fn a_role_by_way_of_a_group_locks_out_too() {
+    let mut tenant = tenant(Vec::new());
+    tenant.groups[0]["isAssignableToRole"] = json!(true);
+    tenant.groups[0]["members"] = json!(["9"]);
+    tenant.roles = vec![(
+        "eeeeeeee-0000-4000-8000-000000000001",
+        "Global Administrator",
+    )];
+    let files = "
+tenant: {id: sandbox, emergencyAccess: [breakglass@fabrikam.example]}
+conditionalAccess:
+  - name: Admins
+    state: enabled
+    include: {roles: [Global Administrator]}
+    applications: {include: [All]}
+    grant: {controls: [block]}
+";
+    insta::assert_snapshot!(planned(&tenant, files), @"
+    Nothing can be done: 1 error. 0 unchanged, 0 not ours.
+
+    error: conditional access Admins: locks out breakglass@fabrikam.example, which is for emergencies (policies/all.yaml:4)
+    ");
+}

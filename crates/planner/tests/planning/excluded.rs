@@ -1,6 +1,6 @@
 //! Groups that conditional access excludes: no guest comes into one unless policies say so.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::rules::{THREE, dynamic, errors, ruled, said, tenant};
 use crate::tenant::{Tenant, stamped};
@@ -72,11 +72,14 @@ fn a_new_rule_leads_nobody_into_a_group_that_is_excluded() {
     assert_eq!(errors(&tenant, THREE, &narrower), [""; 0]);
 }
 
+fn group(id: &str, groups: &[&str]) -> Value {
+    json!({ "id": id, "displayName": id, "groupTypes": [], "securityEnabled": true, "members": [], "groups": groups })
+}
+
 #[test]
 fn a_group_within_a_group_that_is_excluded_is_excluded() {
     let mut tenant = excluding("enabled", &["outer"]);
     tenant.groups[3]["groups"] = json!(["inmost"]);
-    let group = |id: &str, groups: &[&str]| json!({ "id": id, "displayName": id, "groupTypes": [], "securityEnabled": true, "members": [], "groups": groups });
     tenant.groups.extend([
         group("outer", &["inner"]),
         group("inner", &["e"]),
@@ -120,4 +123,40 @@ fn a_rule_that_is_not_understood_of_a_group_that_is_excluded_is_a_warning() {
     insta::assert_snapshot!(said(&tenant, THREE, ""), @"
     Warning: group sales: its membershipRule is not understood: who comes in cannot be told, and it is a group which conditional access excludes (MFA for all), and `requirements.excluded` does not name it
     ");
+}
+
+/// A policy of the files that excludes a group, as the file says it.
+fn excluding_files(group: &str) -> String {
+    format!(
+        "
+conditionalAccess:
+  - name: New
+    state: enabled
+    include: {{guests: [b2bCollaborationGuest]}}
+    exclude: {{groups: [{group}]}}
+    applications: {{include: [All]}}
+    grant: {{controls: [mfa]}}
+groups: [{{name: exceptions}}, {{name: inmost}}]
+"
+    )
+}
+
+#[test]
+fn what_a_policy_of_the_files_excludes_is_known_by_any_name_and_through_groups() {
+    let id = "eeeeeeee-0000-4000-8000-00000000000e";
+    let mut tenant = excluding("disabled", &[]);
+    tenant.groups = vec![group(id, &["inner"]), group("inner", &[])];
+    tenant.groups[0]["displayName"] = json!("exceptions");
+    tenant.groups[1]["displayName"] = json!("inmost");
+    for said in [id, &id.to_uppercase(), "exceptions", "Exceptions"] {
+        for into in ["exceptions", "inmost"] {
+            let bob = format!("bob@contoso.example, groups: [{into}]");
+            let guests = THREE.replace("bob@contoso.example", &bob);
+            let found = errors(&tenant, &guests, &excluding_files(said));
+            let expected = format!(
+                "membership {into} / bob@contoso.example: group {into}, which conditional access excludes (New), and `requirements.excluded` does not name it"
+            );
+            assert_eq!(found, [expected], "{said}");
+        }
+    }
 }

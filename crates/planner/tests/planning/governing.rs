@@ -465,14 +465,14 @@ fn a_licence_of_a_group_says_who_gets_it_and_where_it_may_lead() {
         partners("licenses: [POWER_BI_STANDARD]")
     );
     insta::assert_snapshot!(planned(&tenant, &licensed), @r#"
-    ~ group partners                                          policies/all.yaml:3
-        licenses  [] → ["POWER_BI_STANDARD"]
-        its members may come into or fall out of dynamic group by plan: user.assignedPlans is not known
-        gives license POWER_BI_STANDARD to 1 member: ada@contoso.example
     ~ guest ada@contoso.example                               no longer declared
         accountEnabled  true → false
         stamp           "guestlist owner=sandbox" → "guestlist owner=sandbox offboarding=now reason=undeclared"
     ~ guest ada@contoso.example: revoke sessions              no longer declared
+    ~ group partners                                          policies/all.yaml:3
+        licenses  [] → ["POWER_BI_STANDARD"]
+        its members may come into or fall out of dynamic group by plan: user.assignedPlans is not known
+        gives license POWER_BI_STANDARD to 1 member: ada@contoso.example
 
     0 to create, 3 to change, 0 to delete. 2 unchanged, 0 not ours.
     About 3 writes, less than a minute.

@@ -454,11 +454,11 @@ fn a_rule_that_is_paused_promises_nothing() {
     );
     let policies = ruled(r#"user.department -in ["Audit", "Ledger"]"#);
     insta::assert_snapshot!(said(&tenant, &guests, &policies), @"
+    guest ada@contoso.example: falls out of dynamic group sales
+    guest ada@contoso.example: may come into dynamic group plans: user.sipProxyAddress is not known
     group audit: comes in: ada@contoso.example
     group audit: people who are no guests may come in, too
     group audit: its processing is paused: this happens once somebody lets it go on
-    guest ada@contoso.example: falls out of dynamic group sales
-    guest ada@contoso.example: may come into dynamic group plans: user.sipProxyAddress is not known
     ");
 }
 

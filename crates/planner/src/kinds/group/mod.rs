@@ -85,6 +85,13 @@ impl Group {
     }
 
     /// Returns the group without what it has besides its members.
+    fn gives_more_than(&self, before: &Self) -> bool {
+        let licenses = |group: &Self| group.has.licenses.clone().unwrap_or_default();
+        let had = licenses(before);
+        let mut has = licenses(self).into_keys();
+        self.rule() != before.rule() || has.any(|name| !had.contains_key(&name))
+    }
+
     fn without_has(&self) -> Self {
         Self {
             has: Has::default(),
@@ -254,8 +261,13 @@ impl Kind for Group {
         }
     }
 
-    fn stage(_: &Change<&Self>) -> Stage {
-        Stage::Hold
+    /// Another rule, or a licence more, gives access: it waits for the guards as all that does. A new group
+    /// comes first, since guards refer to it.
+    fn stage(change: &Change<&Self>) -> Stage {
+        match change {
+            Change::Update { before, after } if after.gives_more_than(before) => Stage::Grant,
+            _ => Stage::Hold,
+        }
     }
 
     fn permissions(change: &Change<&Self>) -> Vec<&'static str> {

@@ -5,6 +5,8 @@
 
 mod written;
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use self::written::Written;
@@ -14,6 +16,7 @@ use super::{Declared, Premium, Properties, Section, Takes, Terms};
 use crate::kinds::Stage;
 use crate::kinds::guest::user::{DecodeError, text};
 use crate::load::Checker;
+use crate::policy::Policy;
 use crate::request::{Read, Request};
 use crate::schema::of;
 use crate::snapshot::Topic;
@@ -27,6 +30,9 @@ const TENANT: &str = "tenantId";
 const DEFAULT: &str = "default";
 const TRUST: &str = "inboundTrust";
 const CONSENT: &str = "automaticUserConsentSettings";
+/// With whom people redeem; only of all tenants together. As files have it, first comes first: not a set.
+const REDEMPTION: &str = "invitationRedemptionIdentityProviderConfiguration";
+const ORDER: &str = "primaryIdentityProviderPrecedenceOrder";
 
 /// Who may come from elsewhere and go there, each with Graph's name.
 const DIRECTIONS: [&str; 4] = [
@@ -54,20 +60,56 @@ fn body(mut whole: Value) -> Value {
                 .collect();
         }
     }
+    if let Some(order) = whole.pointer_mut(&format!("/{REDEMPTION}/{ORDER}")) {
+        let names = order.as_str().unwrap_or_default();
+        *order = names.split(", ").collect();
+    }
     whole
 }
 
 /// Returns whether a change opens what was closed, or trusts what was not.
 fn opens(before: &Properties, after: &Properties) -> bool {
-    after.iter().any(|(path, value)| {
-        let was = before.get(path);
-        match value {
-            _ if was == Some(value) => false,
-            Value::Bool(allows) => *allows,
-            Value::String(access) => access != "blocked",
-            _ => true,
+    let is_on = |value: &Value| *value == json!(true);
+    let trusts = |(path, value): (&String, &Value)| is_on(value) && before.get(path) != Some(value);
+    let parts = DIRECTIONS
+        .iter()
+        .flat_map(|name| ["usersAndGroups", "applications"].map(|part| format!("{name}.{part}")));
+    let mut parts = parts.map(|part| (Access::of(before, &part), Access::of(after, &part)));
+    after.iter().any(trusts) || parts.any(|(was, is)| was != is && !is.is_within(&was))
+}
+
+/// Who may, or to what.
+#[derive(PartialEq, Eq)]
+struct Access<'a> {
+    /// Whether those named may, or all others; nothing where that is inherited.
+    allows: Option<bool>,
+    named: BTreeSet<&'a str>,
+}
+
+impl<'a> Access<'a> {
+    fn of(properties: &'a Properties, part: &str) -> Self {
+        let get = |name: &str| properties.get(&format!("{part}.{name}"));
+        let named = get("targets").and_then(Value::as_array).into_iter();
+        Self {
+            allows: get("accessType").map(|access| *access == json!("allowed")),
+            named: named.flatten().filter_map(Value::as_str).collect(),
         }
-    })
+    }
+
+    fn names_all(&self) -> bool {
+        self.named.iter().any(|target| target.contains(" All"))
+    }
+
+    /// Returns whether nobody may who did not before, as far as that can be told.
+    fn is_within(&self, before: &Self) -> bool {
+        match (before.allows, self.allows) {
+            (_, Some(false)) if self.names_all() => true,
+            (Some(true), Some(_)) if before.names_all() => true,
+            (Some(true), Some(true)) => before.named.is_superset(&self.named),
+            (Some(false), Some(false)) => self.named.is_superset(&before.named),
+            _ => false,
+        }
+    }
 }
 
 /// Returns who may come or go, as YAML.
@@ -102,7 +144,7 @@ impl Terms for CrossTenantAccess {
     }
 
     fn schema(&self) -> Value {
-        of::<Written>()
+        of::<Vec<Written>>()
     }
 
     fn pointer(&self) -> &'static str {
@@ -113,14 +155,18 @@ impl Terms for CrossTenantAccess {
         true
     }
 
-    fn read(&self, node: &Node, check: &mut Checker<'_>) -> Vec<Declared> {
-        Section::read_list(check, node, |node, check| {
+    fn read(&self, node: &Node, _: &Policy, check: &mut Checker<'_>) -> Vec<Declared> {
+        Section::read_list(check, node, "tenant", |node, check| {
             check.nothing_held(node, |_| false);
             let written = check.decode::<Written>(node, &[])?;
             let tenant = written.tenant.to_lowercase();
             if tenant != DEFAULT && !is_id(&tenant) {
                 let text = format!("`{}` is no id of a tenant", written.tenant);
                 check.at(node, "tenant", text);
+            }
+            if tenant != DEFAULT && written.redemption.is_some() {
+                let text = "with whom people redeem is said of all tenants together: below `tenant: default`";
+                check.at(node, REDEMPTION, text);
             }
             if tenant == DEFAULT && written.automatic_user_consent_settings.is_some() {
                 let text = "nobody's people redeem without being asked: say so of single tenants";
@@ -154,7 +200,18 @@ impl Terms for CrossTenantAccess {
         let directions = DIRECTIONS
             .iter()
             .filter_map(|name| direction(name, properties));
-        let parts = [flags(TRUST, &trust), consent].into_iter().flatten();
+        let said = |key: &str| {
+            let value = properties.get(&format!("{REDEMPTION}.{key}"))?;
+            value.as_str().map(str::to_owned)
+        };
+        let redemption = match (said(ORDER), said("fallbackIdentityProvider")) {
+            (Some(order), Some(fallback)) => Some(format!(
+                "    {REDEMPTION}:\n      {ORDER}: [{order}]\n      fallbackIdentityProvider: {fallback}\n"
+            )),
+            _ => None,
+        };
+        let parts = [flags(TRUST, &trust), consent, redemption];
+        let parts = parts.into_iter().flatten();
         let parts: String = parts.chain(directions).collect();
         (!parts.is_empty()).then(|| format!("  - tenant: {name}\n{parts}"))
     }
@@ -185,8 +242,13 @@ impl Terms for CrossTenantAccess {
     fn decode(&self, item: &Value) -> Result<Option<(String, Properties)>, DecodeError> {
         let name = self.id(item).ok_or(DecodeError::Missing(TENANT))?;
         let mut policy = json!({});
-        for key in DIRECTIONS.into_iter().chain([TRUST, CONSENT]) {
+        for key in DIRECTIONS.into_iter().chain([TRUST, CONSENT, REDEMPTION]) {
             policy[key] = item[key].clone();
+        }
+        if let Some(order) = policy.pointer_mut(&format!("/{REDEMPTION}/{ORDER}")) {
+            let names = order.as_array().into_iter().flatten();
+            let names: Vec<_> = names.filter_map(Value::as_str).collect();
+            *order = json!(names.join(", "));
         }
         for name in DIRECTIONS {
             for part in ["usersAndGroups", "applications"] {
@@ -282,5 +344,70 @@ impl Terms for CrossTenantAccess {
             path.starts_with(TRUST) || path.ends_with(".targets") && names(value)
         };
         changed.iter().any(is_premium).then_some(Premium::P1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lets_in_somebody_else_opens() {
+        const ALL: &str = "user AllUsers";
+        /// Whether a change opens, and whom a tenant lets in before and after it.
+        type Row<'a> = (bool, &'a str, &'a [&'a str], &'a str, &'a [&'a str]);
+        let rows: &[Row<'_>] = &[
+            (false, "allowed", &["group g"], "allowed", &["group g"]),
+            (true, "allowed", &["group g"], "blocked", &["group g"]),
+            (true, "blocked", &["group g"], "allowed", &["group g"]),
+            (
+                true,
+                "allowed",
+                &["group g"],
+                "allowed",
+                &["group g", "group h"],
+            ),
+            (
+                false,
+                "allowed",
+                &["group g", "group h"],
+                "allowed",
+                &["group g"],
+            ),
+            (
+                true,
+                "blocked",
+                &["group g", "group h"],
+                "blocked",
+                &["group g"],
+            ),
+            (
+                false,
+                "blocked",
+                &["group g"],
+                "blocked",
+                &["group g", "group h"],
+            ),
+            (false, "allowed", &["group g"], "blocked", &[ALL]),
+            (true, "blocked", &[ALL], "allowed", &["group g"]),
+            (true, "blocked", &[ALL], "blocked", &["group g"]),
+            (false, "allowed", &[ALL], "allowed", &["group g"]),
+            (false, "allowed", &[ALL], "blocked", &["group g"]),
+        ];
+        let policy = |access: &str, targets: &[&str]| {
+            let part = format!("{}.usersAndGroups", DIRECTIONS[0]);
+            Properties::from([
+                (format!("{part}.accessType"), json!(access)),
+                (format!("{part}.targets"), json!(targets)),
+            ])
+        };
+        for (expected, was, then, is, now) in rows {
+            let found = opens(&policy(was, then), &policy(is, now));
+            assert_eq!(found, *expected, "{was} {then:?} to {is} {now:?}");
+        }
+        let inherited = Properties::new();
+        assert!(opens(&inherited, &policy("allowed", &["group g"])));
+        assert!(!opens(&inherited, &policy("blocked", &[ALL])));
+        assert!(opens(&policy("blocked", &[ALL]), &inherited));
     }
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::{Declared, ONLY, Premium, Properties, Section, Takes, Terms, changed};
 use crate::kinds::guest::user::{DecodeError, text};
 use crate::load::Checker;
+use crate::policy::Policy;
 use crate::request::{Read, Request};
 use crate::schema::of;
 use crate::snapshot::Topic;
@@ -82,7 +83,7 @@ impl Terms for GroupExpiration {
         of::<Written>()
     }
 
-    fn read(&self, node: &Node, check: &mut Checker<'_>) -> Vec<Declared> {
+    fn read(&self, node: &Node, _: &Policy, check: &mut Checker<'_>) -> Vec<Declared> {
         let Some(written) = check.decode::<Written>(node, &[]) else {
             return Vec::new();
         };

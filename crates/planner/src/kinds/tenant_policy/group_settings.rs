@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{Declared, ONLY, Premium, Properties, Section, Seen, Takes, Terms};
 use crate::kinds::guest::user::{DecodeError, text};
 use crate::load::Checker;
+use crate::policy::Policy;
 use crate::request::{Read, Request};
 use crate::schema::of;
 use crate::snapshot::Topic;
@@ -49,7 +50,7 @@ impl Terms for GroupSettings {
         of::<Written>()
     }
 
-    fn read(&self, node: &Node, check: &mut Checker<'_>) -> Vec<Declared> {
+    fn read(&self, node: &Node, _: &Policy, check: &mut Checker<'_>) -> Vec<Declared> {
         check.nothing_held(node, |_| false);
         let Some(written) = check.decode::<Written>(node, &[]) else {
             return Vec::new();

@@ -12,6 +12,7 @@ use super::{Change, Cx, Kind, Stage};
 use crate::address::{Address, Ids, ObjectId};
 use crate::kinds::guest::user::DecodeError;
 use crate::load::{Checker, Origin};
+use crate::policy::Policy;
 use crate::request::{Answer, Read, Request};
 use crate::yaml::Node;
 
@@ -24,7 +25,7 @@ mod group_settings;
 mod named_locations;
 mod reference;
 
-pub(crate) use conditional_access::{excludes, policy_of};
+pub(crate) use conditional_access::{excluded, policy_of};
 pub(crate) use group_expiration::{Covers, covers};
 pub use reference::Referred;
 pub(crate) use reference::is_id;
@@ -73,6 +74,16 @@ impl Declared {
             origin: check.origin(node.place),
         }
     }
+
+    /// Returns the one policy of a section, if the section says something of it.
+    fn only(properties: Properties, node: &Node, check: &Checker<'_>) -> Vec<Self> {
+        let one = Self {
+            properties,
+            ..Self::new(ONLY, node, check)
+        };
+        let says_something = !one.properties.is_empty();
+        says_something.then_some(one).into_iter().collect()
+    }
 }
 
 /// The declared policies, by section.
@@ -101,8 +112,13 @@ pub(crate) trait Terms: Sync {
         false
     }
 
-    /// Reads the section and reports every mistake in it.
-    fn read(&self, node: &Node, check: &mut Checker<'_>) -> Vec<Declared>;
+    /// Returns whether Graph offers it only in beta: then nothing is read unless files declare it.
+    fn is_beta(&self) -> bool {
+        false
+    }
+
+    /// Reads the section, beside the rules of the repository, and reports every mistake in it.
+    fn read(&self, node: &Node, policy: &Policy, check: &mut Checker<'_>) -> Vec<Declared>;
 
     /// Returns a policy as YAML, as it would stand in the section; none if no file can say it, or it is
     /// no concern of guests.
@@ -211,6 +227,8 @@ pub(crate) enum Takes {
     Something,
     /// Something from every guest.
     FromGuests,
+    /// The way in of every guest who signs in with a passcode by mail.
+    FromPasscodes,
     /// Protection.
     Protection,
 }
@@ -281,6 +299,12 @@ sections! {
     GroupSettings("groupSettings", "groupSettings") = group_settings::GroupSettings;
     /// Who may invite guests, and what guests see.
     ExternalCollaboration("externalCollaboration", "externalCollaboration") = external_collaboration::ExternalCollaboration;
+    /// Whether guests may leave by themselves.
+    ExternalIdentities("externalCollaboration", "externalIdentities") = external_collaboration::leaving::ExternalIdentities;
+    /// From where guests may be invited.
+    InvitationDomains("externalCollaboration", "invitationDomains") = external_collaboration::domains::InvitationDomains;
+    /// Whether guests may sign in with a passcode by mail.
+    OneTimePasscode("externalCollaboration", "oneTimePasscode") = external_collaboration::passcode::OneTimePasscode;
     /// What holds between this tenant and others.
     CrossTenantAccess("crossTenantAccess", "crossTenantAccess") = cross_tenant_access::CrossTenantAccess;
     /// Places that conditional access knows.
@@ -290,12 +314,18 @@ sections! {
 }
 
 impl Section {
-    /// Returns the section of that key.
+    /// Returns the section of that key; where several share it, the first.
     pub fn of(key: &str) -> Option<Self> {
         Self::ALL
             .iter()
             .copied()
             .find(|section| section.key() == key)
+    }
+
+    /// Returns the sections that are read although no file declares them.
+    pub(crate) fn always() -> impl Iterator<Item = Self> {
+        let all = Self::ALL.iter().copied();
+        all.filter(|section| !section.terms().is_beta())
     }
 
     /// Returns the address of a policy.
@@ -313,10 +343,11 @@ impl Section {
         referred
     }
 
-    /// Reads a section that lists policies, item by item. No two may have the same name.
+    /// Reads a section that lists policies, item by item. No two may have the same name, which stands at `key`.
     fn read_list(
         check: &mut Checker<'_>,
         node: &Node,
+        key: &str,
         read: impl Fn(&Node, &mut Checker<'_>) -> Option<Declared>,
     ) -> Vec<Declared> {
         let mut all: Vec<Declared> = Vec::new();
@@ -331,7 +362,7 @@ impl Section {
                         "`{}` is declared twice\nhint: it is also declared at {}",
                         declared.name, first.origin
                     );
-                    check.at(item, "name", text);
+                    check.at(item, key, text);
                 }
                 None => all.push(declared),
             }

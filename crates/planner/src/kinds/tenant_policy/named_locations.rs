@@ -8,9 +8,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::flat::{sorted, yaml};
-use super::{Declared, Premium, Properties, Section, Terms};
+use super::{Declared, Premium, Properties, Section, Takes, Terms};
+use crate::kinds::Stage;
 use crate::kinds::guest::user::{DecodeError, text};
 use crate::load::Checker;
+use crate::policy::Policy;
 use crate::request::{Read, Request};
 use crate::schema::of;
 use crate::snapshot::Topic;
@@ -188,8 +190,8 @@ impl Terms for NamedLocations {
         true
     }
 
-    fn read(&self, node: &Node, check: &mut Checker<'_>) -> Vec<Declared> {
-        Section::read_list(check, node, |node, check| {
+    fn read(&self, node: &Node, _: &Policy, check: &mut Checker<'_>) -> Vec<Declared> {
+        Section::read_list(check, node, "name", |node, check| {
             check.nothing_held(node, |_| false);
             let written = check.decode::<Written>(node, &[])?;
             Some(Declared {
@@ -263,8 +265,23 @@ impl Terms for NamedLocations {
         differs.then_some("is known by addresses and would be by countries, or the reverse: Graph cannot change that")
     }
 
+    /// What another place means for the policies that include or leave it out is not compared: it may be less.
+    fn stage(&self, before: Option<&Properties>, after: Option<&Properties>) -> Stage {
+        match self.takes(before, after) {
+            Takes::Protection => Stage::Relax,
+            _ => Stage::Govern,
+        }
+    }
+
+    fn takes(&self, before: Option<&Properties>, _: Option<&Properties>) -> Takes {
+        match before {
+            Some(_) => Takes::Protection,
+            None => Takes::Nothing,
+        }
+    }
+
     fn notes(&self, before: Option<&Properties>, _: &Properties) -> Vec<&'static str> {
-        let note = "policies that mean this place change with it";
+        let note = "policies that include this place, or leave it out, change with it";
         before.map(|_| note).into_iter().collect()
     }
 

@@ -17,6 +17,7 @@ use crate::coverage::AccessPolicy;
 use crate::kinds::Stage;
 use crate::kinds::guest::user::{DecodeError, text};
 use crate::load::Checker;
+use crate::policy::Policy;
 use crate::request::{Read, Request};
 use crate::schema::of;
 use crate::snapshot::conditional_access;
@@ -99,8 +100,8 @@ impl Terms for ConditionalAccess {
         true
     }
 
-    fn read(&self, node: &Node, check: &mut Checker<'_>) -> Vec<Declared> {
-        Section::read_list(check, node, written::read)
+    fn read(&self, node: &Node, _: &Policy, check: &mut Checker<'_>) -> Vec<Declared> {
+        Section::read_list(check, node, "name", written::read)
     }
 
     fn written(&self, name: &str, properties: &Properties) -> Option<String> {
@@ -126,14 +127,17 @@ impl Terms for ConditionalAccess {
     }
 
     fn decode(&self, item: &Value) -> Result<Option<(String, Properties)>, DecodeError> {
-        let name = text(item, "displayName").ok_or(DecodeError::Missing("displayName"))?;
+        let Some(name) = text(item, "displayName") else {
+            return Ok(None);
+        };
         let mut policy = json!({});
         for key in MANAGED {
             policy[key] = item[key].clone();
         }
         // A strength is shown whole, and belongs to itself.
-        let strength = &mut policy["grantControls"]["authenticationStrength"];
-        *strength = strength["id"].clone();
+        if let Some(strength) = policy.pointer_mut("/grantControls/authenticationStrength") {
+            *strength = strength["id"].clone();
+        }
         let mut properties = flat(&policy);
         for (path, value) in &mut properties {
             if let (true, Some(types)) = (path.ends_with(TYPES), value.as_str()) {
@@ -237,11 +241,12 @@ impl Terms for ConditionalAccess {
     }
 }
 
-/// Returns whether a policy is in force and excludes a group, by the text that it says.
-pub(crate) fn excludes(properties: &Properties, group: &str) -> bool {
-    let excluded = properties.get("conditions.users.excludeGroups");
-    let mut excluded = excluded.and_then(Value::as_array).into_iter().flatten();
-    state(properties) == Some(ENABLED) && excluded.any(|text| text == group)
+/// Returns the groups that a policy in force excludes, as it says them: names or ids.
+pub(crate) fn excluded(properties: &Properties) -> impl Iterator<Item = &str> {
+    let is_on = state(properties) == Some(ENABLED);
+    let groups = properties.get("conditions.users.excludeGroups");
+    let groups = groups.filter(|_| is_on).and_then(Value::as_array);
+    groups.into_iter().flatten().filter_map(Value::as_str)
 }
 
 /// Returns a policy, as far as it says whom it is about. Of what is not there yet it says the name.

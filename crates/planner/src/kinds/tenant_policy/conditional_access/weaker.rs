@@ -31,7 +31,16 @@ pub(super) fn is_weaker(before: &Properties, after: Option<&Properties>) -> bool
             .collect::<Vec<_>>()
     };
     let everybody = texts(after.get("conditions.users.includeUsers")).contains("All");
-    let some = |it: &&Difference<'_>| !(everybody && it.includes_accounts());
+    let included = |name: &str| format!("conditions.users.includeGuestsOrExternalUsers.{name}");
+    // Whoever was not meant before is meant of more tenants, or fewer, without loss.
+    let new_guests = !before.contains_key(&included(TYPES));
+    let of_all_tenants =
+        after.get(&included("externalTenants.membershipKind")) == Some(&json!("all"));
+    let some = |it: &&Difference<'_>| {
+        let about_guests = it.path.starts_with(&included(""));
+        let is_void = new_guests || of_all_tenants && it.leaf() == "members";
+        !(everybody && it.includes_accounts() || about_guests && is_void)
+    };
     let conditions = of("conditions.");
     let less = conditions.iter().filter(some).any(Difference::means_fewer)
         || of("sessionControls.")
@@ -68,12 +77,14 @@ impl Difference<'_> {
         let narrows = !is_all(&now) && !now.is_superset(&then);
         match self.leaf() {
             "@odata.type" => false,
-            // Of all tenants no list names any.
-            "membershipKind" => self.was == Some(&json!("all")) && self.is.is_some(),
-            "members" => self.was.is_some() && self.is.is_some() && narrows,
-            "includeUsers" | "includeGroups" | "includeRoles" | "includeApplications" | TYPES => {
-                narrows
-            }
+            // Where it is not said, guests of all tenants are meant.
+            "membershipKind" => self.is.is_some_and(|kind| *kind != json!("all")),
+            "members"
+            | "includeUsers"
+            | "includeGroups"
+            | "includeRoles"
+            | "includeApplications"
+            | TYPES => narrows,
             // A target that no file can say.
             _ if self.path.starts_with("conditions.applications.") => true,
             _ if self.path.starts_with("conditions.users.") => true,
@@ -84,10 +95,18 @@ impl Difference<'_> {
 
     /// Returns whether something that was asked of a session is asked no more, or otherwise.
     fn ends_session_control(&self) -> bool {
+        let (was, is) = (
+            self.was.and_then(Value::as_str),
+            self.is.and_then(Value::as_str),
+        );
         match self.leaf() {
+            "authenticationType" => is == Some("secondaryAuthentication"),
             // Compared as a time.
-            "value" | "type" if self.path.contains("signInFrequency") => false,
-            "frequencyInterval" => self.is != Some(&json!("everyTime")),
+            _ if self.path.contains(".signInFrequency.") => false,
+            // Otherwise people are asked whether to stay signed in.
+            "mode" if self.path.contains(".persistentBrowser.") => {
+                was == Some("never") || is == Some("always")
+            }
             _ => self.was.is_some_and(|was| *was != json!(false)),
         }
     }
@@ -131,12 +150,16 @@ fn asked(policy: &Properties) -> BTreeSet<(&str, &str)> {
 /// Returns after how many hours somebody signs in again: never, if that is not said.
 fn hours(policy: &Properties) -> u64 {
     let said = |name: &str| policy.get(&format!("sessionControls.signInFrequency.{name}"));
+    if said("isEnabled") == Some(&json!(false)) {
+        return u64::MAX;
+    }
     if said("frequencyInterval") == Some(&json!("everyTime")) {
         return 0;
     }
     let value = said("value").and_then(Value::as_u64);
     let days = said("type") == Some(&json!("days"));
-    value.map_or(u64::MAX, |value| if days { value * 24 } else { value })
+    let hours = |value: u64| value.saturating_mul(if days { 24 } else { 1 });
+    value.map_or(u64::MAX, hours)
 }
 
 /// Returns the texts of a list, or of a text that lists some.
@@ -296,20 +319,58 @@ mod tests {
             (
                 "some tenants",
                 true,
-                &[(&kind, json!("all"))],
-                &[(&kind, json!("enumerated")), (&members, json!(["t"]))],
+                &[(&types, json!("a")), (&kind, json!("all"))],
+                &[
+                    (&types, json!("a")),
+                    (&kind, json!("enumerated")),
+                    (&members, json!(["t"])),
+                ],
+            ),
+            (
+                "some tenants, where none were said",
+                true,
+                &[(&types, json!("a"))],
+                &[
+                    (&types, json!("a")),
+                    (&kind, json!("enumerated")),
+                    (&members, json!(["t"])),
+                ],
+            ),
+            (
+                "guests of some tenants, too",
+                false,
+                &[],
+                &[
+                    (&types, json!("a")),
+                    (&kind, json!("enumerated")),
+                    (&members, json!(["t"])),
+                ],
+            ),
+            (
+                "no tenant at all",
+                true,
+                &[
+                    (&types, json!("a")),
+                    (&kind, json!("enumerated")),
+                    (&members, json!(["t"])),
+                ],
+                &[(&types, json!("a")), (&kind, json!("enumerated"))],
             ),
             (
                 "all tenants",
                 false,
-                &[(&kind, json!("enumerated")), (&members, json!(["t"]))],
-                &[(&kind, json!("all"))],
+                &[
+                    (&types, json!("a")),
+                    (&kind, json!("enumerated")),
+                    (&members, json!(["t"])),
+                ],
+                &[(&types, json!("a")), (&kind, json!("all"))],
             ),
             (
                 "a tenant less",
                 true,
-                &[(&members, json!(["t", "s"]))],
-                &[(&members, json!(["t"]))],
+                &[(&types, json!("a")), (&members, json!(["t", "s"]))],
+                &[(&types, json!("a")), (&members, json!(["t"]))],
             ),
             (
                 "a tenant left out",
@@ -451,6 +512,54 @@ mod tests {
                 false,
                 &[],
                 &[("sessionControls.signInFrequency.value", json!(1))],
+            ),
+            (
+                "a frequency in other words",
+                false,
+                &[],
+                &[(
+                    "sessionControls.signInFrequency.frequencyInterval",
+                    json!("timeBased"),
+                )],
+            ),
+            (
+                "a frequency more",
+                false,
+                &[
+                    ("sessionControls.signInFrequency.value", Value::Null),
+                    ("sessionControls.signInFrequency.type", Value::Null),
+                ],
+                &[(
+                    "sessionControls.signInFrequency.frequencyInterval",
+                    json!("timeBased"),
+                )],
+            ),
+            (
+                "a frequency that is off",
+                true,
+                &[],
+                &[("sessionControls.signInFrequency.isEnabled", json!(false))],
+            ),
+            (
+                "the second factor only",
+                true,
+                &[],
+                &[(
+                    "sessionControls.signInFrequency.authenticationType",
+                    json!("secondaryAuthentication"),
+                )],
+            ),
+            (
+                "browsers that stay signed in",
+                true,
+                &[("sessionControls.persistentBrowser.mode", Value::Null)],
+                &[("sessionControls.persistentBrowser.mode", json!("always"))],
+            ),
+            (
+                "browsers that stay signed in no more",
+                false,
+                &[("sessionControls.persistentBrowser.mode", json!("always"))],
+                &[],
             ),
             (
                 "a session control less",

@@ -1,10 +1,12 @@
 //! What holds between this tenant and another, as people write it below `policies/`.
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-use serde_json::json;
+use std::collections::BTreeSet;
 
-use super::DIRECTIONS;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{DIRECTIONS, ORDER, REDEMPTION};
 use crate::kinds::tenant_policy::Properties;
 use crate::kinds::tenant_policy::flat::sorted;
 use crate::kinds::tenant_policy::reference::is_id;
@@ -27,6 +29,9 @@ pub(super) struct Written {
     inbound_trust: Option<Trust>,
     /// Whether invitations are redeemed without asking; not for all tenants.
     pub(super) automatic_user_consent_settings: Option<Consent>,
+    /// With which account people redeem an invitation; for all tenants together.
+    #[serde(rename = "invitationRedemptionIdentityProviderConfiguration")]
+    pub(super) redemption: Option<Redemption>,
     /// Whose guests may come.
     b2b_collaboration_inbound: Option<Direction>,
     /// Who may go there as a guest.
@@ -60,6 +65,65 @@ pub(super) struct Consent {
     inbound_allowed: Option<bool>,
     /// Of our people who go there.
     outbound_allowed: Option<bool>,
+}
+
+/// With which account people redeem an invitation. Whoever has redeemed keeps theirs.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "InvitationRedemption")]
+#[serde(deny_unknown_fields, rename_all = "camelCase", expecting = "a mapping")]
+pub(super) struct Redemption {
+    /// The first of these that somebody has.
+    #[schemars(length(min = 1), extend("uniqueItems" = true))]
+    primary_identity_provider_precedence_order: Vec<Primary>,
+    /// What whoever has none of them gets.
+    fallback_identity_provider: Fallback,
+}
+
+/// What somebody may have already.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "PrimaryIdentityProvider")]
+#[serde(rename_all = "camelCase")]
+enum Primary {
+    /// An account of another Entra tenant.
+    AzureActiveDirectory,
+    /// An account of an organization that is federated.
+    ExternalFederation,
+    /// A Google account, where that is set up.
+    SocialIdentityProviders,
+}
+
+/// What somebody gets otherwise.
+#[derive(Clone, Copy, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "FallbackIdentityProvider")]
+#[serde(rename_all = "camelCase")]
+enum Fallback {
+    /// A Microsoft account that is there, else a passcode by mail, else a new Microsoft account.
+    DefaultConfiguredIdp,
+    /// A passcode by mail.
+    EmailOneTimePasscode,
+    /// A Microsoft account, new if there is none.
+    MicrosoftAccount,
+}
+
+impl Redemption {
+    fn says(&self, node: &Node, check: &mut Checker<'_>) -> [(String, Value); 2] {
+        let order = &self.primary_identity_provider_precedence_order;
+        let path = [REDEMPTION.into(), ORDER.into()];
+        if order.is_empty() {
+            check.path(node, &path, "says nothing");
+        } else if order.iter().collect::<BTreeSet<_>>().len() < order.len() {
+            check.path(node, &path, "says one of them twice");
+        }
+        let names: Vec<_> = order.iter().map(|it| json!(it)).collect();
+        let names: Vec<_> = names.iter().filter_map(Value::as_str).collect();
+        [
+            (format!("{REDEMPTION}.{ORDER}"), json!(names.join(", "))),
+            (
+                format!("{REDEMPTION}.fallbackIdentityProvider"),
+                json!(self.fallback_identity_provider),
+            ),
+        ]
+    }
 }
 
 /// Who may come or go, and to which applications. The two go together.
@@ -222,6 +286,9 @@ impl Written {
         });
         for (name, flag) in trust.chain(consent) {
             properties.extend(flag.map(|flag| (name.to_owned(), json!(flag))));
+        }
+        if let Some(redemption) = &self.redemption {
+            properties.extend(redemption.says(node, check));
         }
         for (name, direction) in DIRECTIONS.into_iter().zip(self.directions()) {
             if let Some(direction) = direction {

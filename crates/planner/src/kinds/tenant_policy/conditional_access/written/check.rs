@@ -25,6 +25,13 @@ impl Written {
                 self.platforms.as_ref().map(|it| it.include.len()),
             ),
         ];
+        if self.client_app_types.as_ref().is_some_and(Vec::is_empty) {
+            check.at(
+                node,
+                "clientAppTypes",
+                "says nothing\nhint: such as `[all]`",
+            );
+        }
         for (key, _) in lists.into_iter().filter(|(_, count)| *count == Some(0)) {
             let text = "says nothing\nhint: such as `include: [All]`";
             check.path(node, &[key.into(), "include".into()], text);
@@ -61,6 +68,14 @@ impl Whom {
     }
 
     fn check(&self, key: &str, node: &Node, check: &mut Checker<'_>) {
+        let lists = [
+            ("guests", self.guests.as_ref().map(Vec::len)),
+            ("tenants", self.tenants.as_ref().map(Vec::len)),
+        ];
+        for (list, _) in lists.into_iter().filter(|(_, count)| *count == Some(0)) {
+            let text = "says nothing\nhint: leave the key out if nobody is meant";
+            check.path(node, &[key.into(), list.into()], text);
+        }
         if self.tenants.is_some() && self.guests.is_none() {
             let text = "`tenants` says which guests are meant: `guests` says what sort";
             check.path(node, &[key.into(), "tenants".into()], text);

@@ -6,6 +6,7 @@ use super::{Grant, Operator, Platform, Risk, Session, Whom, Written, how_often};
 use crate::kinds::tenant_policy::Properties;
 use crate::kinds::tenant_policy::conditional_access::{STRENGTH, TERMS, TYPES, in_order};
 use crate::kinds::tenant_policy::flat::sorted;
+use crate::kinds::tenant_policy::reference::is_id;
 
 /// What a file says of a policy, by path; `null` for nothing.
 #[derive(Default)]
@@ -60,9 +61,13 @@ impl Says {
         self.value(path, json!(text));
     }
 
-    /// An empty list is nothing.
+    /// An empty list is nothing. Graph writes ids in lower case.
     fn list(&mut self, path: &str, texts: &[impl AsRef<str>]) {
-        let texts: Vec<_> = texts.iter().map(AsRef::as_ref).collect();
+        let texts = texts.iter().map(|text| match text.as_ref() {
+            id if is_id(id) => id.to_lowercase(),
+            text => text.to_owned(),
+        });
+        let texts: Vec<_> = texts.collect();
         let list = if texts.is_empty() {
             Value::Null
         } else {
@@ -98,13 +103,8 @@ impl Says {
             json!(format!("#microsoft.graph.{name}")),
         );
         self.text(&format!("{of}.membershipKind"), Some(kind));
-        let ids: Vec<_> = whom
-            .tenants
-            .iter()
-            .flatten()
-            .map(|id| id.to_lowercase())
-            .collect();
-        self.list(&format!("{of}.members"), &ids);
+        let tenants = whom.tenants.as_deref().unwrap_or_default();
+        self.list(&format!("{of}.members"), tenants);
     }
 
     fn conditions(&mut self, written: &Written) {

@@ -1,5 +1,10 @@
-//! `externalCollaboration:` who may invite guests, what guests see of the directory, and who may join alone.
-//! Source: "authorizationPolicy resource type", Graph v1.0.
+//! `externalCollaboration:` who may invite guests, from where, what guests see of the directory, who may join
+//! alone, and how guests sign in and leave. Graph keeps that in four policies: this file has the keys, and the
+//! first of the four. Source: "authorizationPolicy resource type", Graph v1.0.
+
+pub(super) mod domains;
+pub(super) mod leaving;
+pub(super) mod passcode;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -9,6 +14,7 @@ use super::{Declared, ONLY, Properties, Section, Takes, Terms, changed};
 use crate::kinds::Stage;
 use crate::kinds::guest::user::DecodeError;
 use crate::load::Checker;
+use crate::policy::Policy;
 use crate::request::{Read, Request};
 use crate::schema::of;
 use crate::snapshot::Topic;
@@ -35,6 +41,35 @@ struct Written {
     allow_email_verified_users_to_join_organization: Option<bool>,
     /// Whether people may sign up for subscriptions by mail.
     allowed_to_sign_up_email_based_subscriptions: Option<bool>,
+    /// Whether guests who have no other account may sign in with a passcode that is mailed to them.
+    allow_external_id_to_use_email_otp: Option<passcode::Otp>,
+    /// Allows the keys below: Graph offers what they say in its beta version only.
+    #[serde(default)]
+    beta: bool,
+    /// Whether guests may leave the tenant by themselves. Needs `beta: true`.
+    allow_external_identities_to_leave: Option<bool>,
+    /// Keeps the domains that the tenant lets be invited equal to `requirements.domains`. Needs `beta: true`.
+    domains: Option<domains::From>,
+}
+
+/// Reads the section, and reports what is wrong with it.
+fn written(node: &Node, check: &mut Checker<'_>) -> Option<Written> {
+    check.nothing_held(node, |_| false);
+    let written = check.decode::<Written>(node, &[])?;
+    let is_beta = [
+        (
+            "allowExternalIdentitiesToLeave",
+            written.allow_external_identities_to_leave.is_some(),
+        ),
+        ("domains", written.domains.is_some()),
+    ];
+    for (key, _) in is_beta.iter().filter(|(_, said)| *said && !written.beta) {
+        let text = format!(
+            "Graph offers `{key}` in its beta version only\nhint: write `beta: true` beside it if that will do"
+        );
+        check.at(node, key, text);
+    }
+    Some(written)
 }
 
 /// Who may invite, from few to many.
@@ -125,9 +160,8 @@ impl Terms for ExternalCollaboration {
         of::<Written>()
     }
 
-    fn read(&self, node: &Node, check: &mut Checker<'_>) -> Vec<Declared> {
-        check.nothing_held(node, |_| false);
-        let Some(written) = check.decode::<Written>(node, &[]) else {
+    fn read(&self, node: &Node, _: &Policy, check: &mut Checker<'_>) -> Vec<Declared> {
+        let Some(written) = written(node, check) else {
             return Vec::new();
         };
         let inviters = written.allow_invites_from;
@@ -150,10 +184,7 @@ impl Terms for ExternalCollaboration {
         ];
         let values = values.into_iter();
         let properties = values.filter_map(|(name, value)| Some((name.to_owned(), value?)));
-        vec![Declared {
-            properties: properties.collect(),
-            ..Declared::new(ONLY, node, check)
-        }]
+        Declared::only(properties.collect(), node, check)
     }
 
     fn written(&self, _: &str, properties: &Properties) -> Option<String> {
