@@ -17,7 +17,7 @@ fn the_example_plans_applies_and_plans_empty() {
     repository.run(&["plan", "--detailed-exitcode"]).ends(2);
     let applied = repository.run(&["apply", "--yes"]).ends(0).stdout;
     assert!(
-        applied.contains("20 done, 0 failed, 0 skipped."),
+        applied.contains("23 done, 0 failed, 0 skipped."),
         "{applied}"
     );
     let again = repository

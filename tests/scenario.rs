@@ -40,6 +40,20 @@ requirements: {privileged: [User Administrator], licenses: [POWER_BI_STANDARD], 
 /// What guards them: a policy that is made with the place and the group that it names, one that asks more, one
 /// that asks less, and one that no file declares any more.
 const GUARDS: &str = "
+requirements: {domains: {block: [evil.example]}}
+externalCollaboration:
+  guestUserRole: restrictedGuestUser
+  allowExternalIdToUseEmailOtp: enabled
+  beta: true
+  allowExternalIdentitiesToLeave: false
+  domains: requirements
+crossTenantAccess:
+  - tenant: default
+    b2bCollaborationOutbound:
+      usersAndGroups: {accessType: blocked, users: [AllUsers]}
+      applications: {accessType: blocked, applications: [AllApplications]}
+  - tenant: 22222222-2222-2222-2222-222222222222
+    inboundTrust: {isMfaAccepted: true}
 namedLocations:
   - {name: Offices, ipRanges: [203.0.113.0/24]}
   - {name: Countries, countriesAndRegions: [FI, SE]}
