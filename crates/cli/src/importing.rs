@@ -106,7 +106,8 @@ pub(crate) async fn run(
     imported.notes.splice(0..0, notes);
     imported.notes.extend(note);
     if args.policies {
-        look_up(client, &mut snapshot, policies::reads(&config)).await?;
+        let reads = policies::reads(&config, &snapshot);
+        look_up(client, &mut snapshot, reads).await?;
         let referred = policies::referred(&config, &snapshot);
         look_up(client, &mut snapshot, referred).await?;
         let (file, notes) = policies::file(&config, &snapshot, &sources);

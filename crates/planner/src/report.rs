@@ -21,7 +21,7 @@ use crate::snapshot::Snapshot;
 use crate::time::{Days, Until, days_after};
 
 pub use self::ahead::{Ahead, Bar};
-pub use self::policies::Policy;
+pub use self::policies::{Policy, Rule};
 
 /// How far ahead "soon" reaches.
 pub const SOON: Days = Days(30);
@@ -41,6 +41,8 @@ pub struct Report {
     pub sponsors: Vec<Sponsor>,
     /// The conditional access policies, if they were read.
     pub policies: Vec<Policy>,
+    /// The other policies of the tenant of the sections that files have.
+    pub rules: Vec<Rule>,
     /// Which access ends when.
     pub ahead: Ahead,
 }
@@ -211,6 +213,7 @@ pub fn report(
     let groups = access::groups(sources, &plan, &mut accounts);
     let sponsors = access::sponsors(sources, &accounts);
     let policies = policies::all(sources, &accounts);
+    let rules = policies::rules(sources, &plan);
     let ahead = ahead::ahead(sources, &accounts);
     let guests = accounts.into_iter().map(|account| account.guest).collect();
     Ok(Report {
@@ -220,6 +223,7 @@ pub fn report(
         groups,
         sponsors,
         policies,
+        rules,
         ahead,
     })
 }

@@ -183,15 +183,14 @@ impl Aim {
     fn undeclared_policies(&mut self, world: World<'_>, section: Section, seen: &Seen) {
         let (terms, declared) = (section.terms(), world.desired.policies.get(&section));
         let mark = terms.mark(world.owner());
-        if mark.is_empty() {
-            return;
-        }
-        let is_declared = |name: &str| declared.into_iter().flatten().any(|one| one.name == name);
+        let is_declared = |name: &str| {
+            terms.is_always_there(name) || declared.into_iter().flatten().any(|it| it.name == name)
+        };
         let mut others = Vec::new();
         for (name, all) in seen.named.iter().filter(|(name, _)| !is_declared(name)) {
             let is_ours = |properties: &Properties| {
-                let mut mark = mark.iter();
-                mark.all(|(name, value)| properties.get(name) == Some(value))
+                let is_marked = |(name, value)| properties.get(name) == Some(value);
+                !mark.is_empty() && mark.iter().all(is_marked)
             };
             match all.as_slice() {
                 [(id, properties)] if is_ours(properties) => {
@@ -214,8 +213,10 @@ impl Aim {
             }
         }
         if declared.is_some() && !others.is_empty() {
+            // What cannot be marked is never deleted, and so may have been declared once.
+            let about = if mark.is_empty() { "" } else { " about guests" };
             let text = format!(
-                "{} about guests that no file declares: {}",
+                "{}{about} that no file declares: {}",
                 terms.noun(),
                 others.join(", ")
             );

@@ -14,10 +14,10 @@ fn sections(config: &Config) -> impl Iterator<Item = Section> {
     Section::always().filter(|section| !declared.contains_key(section))
 }
 
-/// Returns the reads that such a file needs.
-pub fn reads(config: &Config) -> Vec<Read> {
+/// Returns the reads that such a file needs, besides what is known.
+pub fn reads(config: &Config, snapshot: &Snapshot) -> Vec<Read> {
     let reads = sections(config).flat_map(|section| section.terms().reads());
-    reads.collect()
+    reads.filter(|read| !snapshot.knows(read)).collect()
 }
 
 /// Returns the reads that name what those policies refer to.

@@ -36,10 +36,8 @@ impl Snapshot {
         reads.push(organization());
         reads.push(group::dynamic());
         reads.extend(native());
-        // Without a group that a guest could come into, nobody comes into one that is excluded.
-        if !desired.groups.is_empty() || self.groups.groups.values().any(|group| group.dynamic) {
-            reads.push(conditional_access());
-        }
+        // Whom they cover, whom they leave out, and which of them are ours although no file says so any more.
+        reads.push(conditional_access());
         reads.extend(role_reads());
         let sorts = Sort::ALL.iter();
         reads.extend(sorts.flat_map(|sort| sort.rules().reads(policy, self.held(*sort))));

@@ -155,6 +155,10 @@ impl Terms for CrossTenantAccess {
         true
     }
 
+    fn is_always_there(&self, name: &str) -> bool {
+        name == DEFAULT
+    }
+
     fn read(&self, node: &Node, _: &Policy, check: &mut Checker<'_>) -> Vec<Declared> {
         Section::read_list(check, node, "tenant", |node, check| {
             check.nothing_held(node, |_| false);

@@ -117,6 +117,11 @@ pub(crate) trait Terms: Sync {
         false
     }
 
+    /// Returns whether every tenant has a policy of this name, so that nobody need have made it.
+    fn is_always_there(&self, _: &str) -> bool {
+        false
+    }
+
     /// Reads the section, beside the rules of the repository, and reports every mistake in it.
     fn read(&self, node: &Node, policy: &Policy, check: &mut Checker<'_>) -> Vec<Declared>;
 

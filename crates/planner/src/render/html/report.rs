@@ -4,7 +4,7 @@ use super::table::{Cell, Column, Kind, Row, Table};
 use super::write::{Html, grouped};
 use super::{ahead, findings, page, section};
 use crate::finding::Severity;
-use crate::report::{Access, Fate, Guest, Policy, Report, Standing, State};
+use crate::report::{Access, Fate, Guest, Policy, Report, Rule, Standing, State};
 use crate::time::show;
 
 const SECTIONS: &[(&str, &str)] = &[
@@ -15,6 +15,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ("access", "Access"),
     ("sponsors", "Sponsors"),
     ("policies", "Conditional access"),
+    ("rules", "Tenant"),
 ];
 
 /// What the guests are counted by and can be restricted to. A row's tags are places in it.
@@ -48,6 +49,7 @@ pub fn report(report: &Report) -> String {
         access(page, report);
         sponsors(page, report);
         policies(page, report);
+        rules(page, report);
     })
 }
 
@@ -372,6 +374,44 @@ fn policies(page: &mut Html, report: &Report) {
         rows: report.policies.iter().map(row).collect(),
         size: 15,
         empty: "The tenant has none, or none was read.",
+        ..Table::default()
+    };
+    table.write(page);
+    page.raw("</section>\n");
+}
+
+fn rules(page: &mut Html, report: &Report) {
+    section(
+        page,
+        "rules",
+        "Tenant",
+        "What else the tenant says of guests, of what the files manage: as it is now, and what the next apply does with it.",
+    );
+    let columns = [
+        ("Rule", Kind::Text),
+        ("Says", Kind::List),
+        ("Next apply", Kind::Text),
+        ("Declared", Kind::Code),
+    ];
+    let row = |rule: &Rule| {
+        let origin = rule.origin.as_ref().map(ToString::to_string);
+        Row::of([
+            Cell::text(&rule.name),
+            Cell::lines(rule.says.iter().cloned()),
+            Cell::text(rule.due.unwrap_or_default()),
+            Cell::text(origin.as_deref().unwrap_or("not managed")),
+        ])
+    };
+    let table = Table {
+        id: "rules-table",
+        caption: "Rules of the tenant",
+        columns: columns
+            .iter()
+            .map(|(name, kind)| Column::new(name, *kind))
+            .collect(),
+        rows: report.rules.iter().map(row).collect(),
+        size: 15,
+        empty: "The files manage none.",
         ..Table::default()
     };
     table.write(page);

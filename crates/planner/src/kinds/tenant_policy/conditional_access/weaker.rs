@@ -9,6 +9,17 @@ use super::{ENABLED, Properties, STRENGTH, TYPES, state};
 /// Multifactor authentication, whatever its strength.
 const MFA: (&str, &str) = ("grantControls.builtInControls", "mfa");
 
+/// The strengths that are multifactor authentication in every tenant, by name and by id; what another is, its
+/// tenant decides. Source: "Conditional Access authentication strength", Entra.
+const STRENGTHS: [&str; 6] = [
+    "Multifactor authentication",
+    "Passwordless MFA",
+    "Phishing-resistant MFA",
+    "00000000-0000-0000-0000-000000000002",
+    "00000000-0000-0000-0000-000000000003",
+    "00000000-0000-0000-0000-000000000004",
+];
+
 /// Returns whether a policy protects less after a change; nothing is left of it after a deletion. Only one
 /// in force protects. What cannot be compared counts as less.
 pub(super) fn is_weaker(before: &Properties, after: Option<&Properties>) -> bool {
@@ -115,8 +126,8 @@ impl Difference<'_> {
 /// Returns whether somebody gets in now who did not before: with all that is asked, or with any of it.
 fn asks_less(before: &Properties, after: &Properties) -> bool {
     let (mut then, now) = (asked(before), asked(after));
-    // A strength is one of multifactor authentication.
-    if let Some(strength) = now.iter().find(|(path, _)| *path == STRENGTH) {
+    let is_mfa = |(path, what): &&(&str, &str)| *path == STRENGTH && STRENGTHS.contains(what);
+    if let Some(strength) = now.iter().find(is_mfa) {
         let as_strength = |asked| if asked == MFA { *strength } else { asked };
         then = then.into_iter().map(as_strength).collect();
     }
@@ -450,6 +461,15 @@ mod tests {
                 &[],
                 &[
                     ("grantControls.builtInControls", Value::Null),
+                    (STRENGTH, json!("Passwordless MFA")),
+                ],
+            ),
+            (
+                "a strength that the tenant made for mfa",
+                true,
+                &[],
+                &[
+                    ("grantControls.builtInControls", Value::Null),
                     (STRENGTH, json!("s")),
                 ],
             ),
@@ -459,7 +479,7 @@ mod tests {
                 &[],
                 &[
                     ("grantControls.builtInControls", json!(["compliantDevice"])),
-                    (STRENGTH, json!("s")),
+                    (STRENGTH, json!("Passwordless MFA")),
                 ],
             ),
             (
@@ -471,7 +491,7 @@ mod tests {
                 )],
                 &[
                     ("grantControls.builtInControls", Value::Null),
-                    (STRENGTH, json!("s")),
+                    (STRENGTH, json!("Passwordless MFA")),
                 ],
             ),
             (
