@@ -241,3 +241,39 @@ fn whoever_signs_in_by_mail_only_loses_that_and_is_counted() {
     warning: guest bob@contoso.example: has no sponsor (guests/a.yaml:1)
     "#);
 }
+
+#[test]
+fn an_identity_provider_that_nobody_reviewed_is_an_error() {
+    let tenant = Tenant::empty();
+    let files = repository("externalCollaboration: {identityProviders: []}");
+    tenant.applied(&files);
+    let contoso = json!({ "displayName": "Contoso", "issuerUri": "http://contoso.example/adfs/services/trust" });
+    tenant.sandbox.insert_identity_provider(contoso);
+    let google =
+        json!({ "displayName": "Sign in", "identityProviderType": "Google", "clientId": "x" });
+    tenant.sandbox.insert_identity_provider(google);
+    let told = tenant.run(&files, &["apply", "--yes"]).ends(4).stdout;
+    assert!(
+        told.contains("error: identity providers of the tenant: the tenant also has Google, http://contoso.example/adfs/services/trust: they are made and removed in the Entra admin center"),
+        "{told}"
+    );
+    let imported = tenant.imported_policies();
+    assert!(
+        imported.contains(
+            "  identityProviders: [Google, \"http://contoso.example/adfs/services/trust\"]\n"
+        ),
+        "{imported}"
+    );
+    let both = "externalCollaboration: {identityProviders: [\"http://contoso.example/adfs/services/trust\", Google]}";
+    files.write("policies/collaboration.yaml", both);
+    tenant.applied(&files);
+    files.write(
+        "policies/collaboration.yaml",
+        both.replace("Google", "Facebook"),
+    );
+    let told = tenant.run(&files, &["plan"]).ends(0).stdout;
+    assert!(
+        told.contains("the tenant also has Google, and lacks Facebook"),
+        "{told}"
+    );
+}

@@ -373,6 +373,7 @@ fn import_writes_the_policies_about_guests() {
       allowEmailVerifiedUsersToJoinOrganization: false
       allowedToSignUpEmailBasedSubscriptions: true
       allowExternalIdToUseEmailOtp: default
+      identityProviders: []
     crossTenantAccess:
       - tenant: default
         inboundTrust: {isMfaAccepted: false, isCompliantDeviceAccepted: false, isHybridAzureADJoinedDeviceAccepted: false}

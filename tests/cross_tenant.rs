@@ -144,6 +144,7 @@ fn import_writes_what_holds_between_tenants() {
       allowEmailVerifiedUsersToJoinOrganization: false
       allowedToSignUpEmailBasedSubscriptions: true
       allowExternalIdToUseEmailOtp: default
+      identityProviders: []
     crossTenantAccess:
       - tenant: 22222222-2222-2222-2222-222222222222
         inboundTrust: {isMfaAccepted: true}

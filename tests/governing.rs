@@ -263,6 +263,7 @@ fn import_writes_the_policies_that_the_tenant_has() {
       allowEmailVerifiedUsersToJoinOrganization: false
       allowedToSignUpEmailBasedSubscriptions: true
       allowExternalIdToUseEmailOtp: default
+      identityProviders: []
     crossTenantAccess:
       - tenant: default
         inboundTrust: {isMfaAccepted: false, isCompliantDeviceAccepted: false, isHybridAzureADJoinedDeviceAccepted: false}
@@ -476,6 +477,7 @@ fn who_may_invite_is_as_the_files_say() {
       allowEmailVerifiedUsersToJoinOrganization: true
       allowedToSignUpEmailBasedSubscriptions: false
       allowExternalIdToUseEmailOtp: default
+      identityProviders: []
     crossTenantAccess:
       - tenant: default
         inboundTrust: {isMfaAccepted: false, isCompliantDeviceAccepted: false, isHybridAzureADJoinedDeviceAccepted: false}

@@ -257,10 +257,10 @@ fn of_policies(config: &Config) -> Vec<Feature> {
         // What is beta is asked only if files say so.
         let asks = used || !terms.is_beta();
         let probe = terms.reads().into_iter().next().filter(|_| asks);
-        [
-            read(terms.noun(), terms.reading(), UNREAD, used, probe),
-            write(terms.noun(), terms.writing(), UNREAD, used),
-        ]
+        let writes = write(terms.noun(), terms.writing(), UNREAD, used);
+        let writes = Some(writes).filter(|it| !it.permissions.is_empty());
+        let reads = read(terms.noun(), terms.reading(), UNREAD, used, probe);
+        [reads].into_iter().chain(writes)
     });
     features.collect()
 }

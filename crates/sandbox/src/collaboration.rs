@@ -1,9 +1,9 @@
-//! From where guests may come, whether they may leave by themselves, and whether they may sign in with a
-//! one-time passcode by mail.
+//! From where guests may come, whether they may leave by themselves, and with what they may sign in.
 //! Sources: "b2bManagementPolicy resource type", "externalIdentitiesPolicy resource type", Graph beta;
 //! "Update emailAuthenticationMethodConfiguration", Graph v1.0. What a definition must look like is what public
 //! tools send; that Graph refuses another is unverified.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -11,6 +11,7 @@ use crate::call::Call;
 use crate::check::{self, Purpose};
 use crate::directory::set;
 use crate::error::{GraphError, Outcome};
+use crate::fixture;
 use crate::http::Reply;
 use crate::list::{self, Item};
 use crate::source::Source;
@@ -19,6 +20,8 @@ use crate::tenant::{Object, Tenant};
 const LEAVING: &str = "externalIdentitiesPolicy";
 const B2B: &str = "b2bManagementPolicy";
 const EMAIL: &str = "emailAuthenticationMethodConfiguration";
+const PROVIDER: &str = "identityProviderBase";
+const FEDERATION: &str = "samlOrWsFedExternalDomainFederation";
 const B2B_SET: &str = "policies/b2bManagementPolicies";
 const EMAIL_SET: &str = "authenticationMethodConfigurations";
 /// How long a definition may be. Source: "Allow or block invites to specific organizations", Entra External ID.
@@ -59,6 +62,38 @@ pub(crate) fn update_email_method(call: &mut Call<'_>) -> Outcome {
     }
     call.tenant.email_method.extend(body);
     Ok(Reply::no_content())
+}
+
+pub(crate) fn identity_providers(call: &mut Call<'_>) -> Outcome {
+    let of = |provider: &Object| match provider.contains_key("clientId") {
+        true => "socialIdentityProvider",
+        false => "builtInIdentityProvider",
+    };
+    let items = call.tenant.identity_providers.values();
+    let items = items.map(|it| Item::new(of(it), it)).collect();
+    let set = set(PROVIDER, "identity/identityProviders");
+    list::many(call, set, Source::Items(items))
+}
+
+pub(crate) fn federations(call: &mut Call<'_>) -> Outcome {
+    let items = call.tenant.federations.values();
+    let items = items.map(|it| Item::new(FEDERATION, it)).collect();
+    let set = set(PROVIDER, "directory/federationConfigurations");
+    list::many(call, set, Source::Items(items))
+}
+
+/// Completes an identity provider.
+pub(crate) fn identity_provider(_: &Tenant, given: Object, _: Timestamp) -> Result<Object, String> {
+    let of = match given.contains_key("issuerUri") {
+        true => FEDERATION,
+        false => "socialIdentityProvider",
+    };
+    let provider = fixture::checked(of, given)?;
+    let known = ["issuerUri", "clientId"];
+    match known.iter().any(|name| provider.contains_key(*name)) {
+        true => Ok(provider),
+        false => Err("it has neither an issuerUri nor a clientId".to_owned()),
+    }
 }
 
 pub(crate) fn b2b_policies(call: &mut Call<'_>) -> Outcome {

@@ -255,7 +255,7 @@ pub(crate) fn check_properties(kind: &str, object: &Object) -> Result<(), String
 }
 
 /// Checks properties, and gives an id.
-fn checked(kind: &str, mut given: Object) -> Result<Object, String> {
+pub(crate) fn checked(kind: &str, mut given: Object) -> Result<Object, String> {
     check_properties(kind, &given)?;
     let id = match given.get("id").and_then(Value::as_str) {
         Some(id) => id.to_ascii_lowercase(),

@@ -124,7 +124,10 @@ fn shows(call: &Call<'_>, list: Collection, filter: Option<&Filter>, item: &Item
 
 /// Returns whether objects of a type say of which type they really are.
 fn is_abstract(of: &str) -> bool {
-    matches!(of, "directoryObject" | "namedLocation")
+    matches!(
+        of,
+        "directoryObject" | "identityProviderBase" | "namedLocation"
+    )
 }
 
 /// Answers a list that comes whole, as an action returns it.

@@ -150,6 +150,10 @@ pub(crate) const WRITE_CONDITIONAL_ACCESS: &[&str] = &["Policy.ReadWrite.Conditi
 pub(crate) const READ_CROSS_TENANT: &[&str] =
     &["Policy.Read.All", "Policy.ReadWrite.CrossTenantAccess"];
 pub(crate) const WRITE_CROSS_TENANT: &[&str] = &["Policy.ReadWrite.CrossTenantAccess"];
+pub(crate) const READ_PROVIDERS: &[&str] = &[
+    "IdentityProvider.Read.All",
+    "IdentityProvider.ReadWrite.All",
+];
 pub(crate) const READ_EXTERNAL_IDENTITIES: &[&str] =
     &["Policy.Read.All", "Policy.ReadWrite.ExternalIdentities"];
 pub(crate) const WRITE_EXTERNAL_IDENTITIES: &[&str] = &["Policy.ReadWrite.ExternalIdentities"];

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::behaviour::Behaviour;
+use crate::collaboration;
 use crate::engine::{Engine, Received};
 use crate::error::SandboxError;
 use crate::tenant::{Object, Tenant, same, text};
@@ -180,6 +181,20 @@ impl Sandbox {
         self.insert(app, "service principal", fixture::service_principal)
     }
 
+    /// Adds an identity provider and returns its id: a federation with an `issuerUri`, another with a `clientId`.
+    ///
+    /// # Panics
+    ///
+    /// If it has a property that Graph does not know.
+    #[track_caller]
+    pub fn insert_identity_provider(&self, provider: Value) -> String {
+        self.insert(
+            provider,
+            "identity provider",
+            collaboration::identity_provider,
+        )
+    }
+
     /// Gives an enterprise application another display name.
     pub fn rename_service_principal(&self, id: &str, name: &str) {
         let mut engine = self.lock();
@@ -246,6 +261,10 @@ impl Sandbox {
             "policy" => tenant
                 .conditional_access_policies
                 .insert(id.clone(), object),
+            "identity provider" if object.contains_key("issuerUri") => {
+                tenant.federations.insert(id.clone(), object)
+            }
+            "identity provider" => tenant.identity_providers.insert(id.clone(), object),
             "audit" => tenant.directory_audits.insert(id.clone(), object),
             "administrative unit" => tenant.administrative_units.insert(id.clone(), object),
             "service principal" => tenant.service_principals.insert(id.clone(), object),

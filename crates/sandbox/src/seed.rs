@@ -86,6 +86,12 @@ pub(crate) fn complete(tenant: &mut Tenant, now: Timestamp) {
     for (name, value) in object(email) {
         tenant.email_method.entry(name).or_insert(value);
     }
+    for kind in ["AADSignup", "EmailOTP", "MicrosoftAccount"] {
+        let id = format!("{kind}-oauth").to_lowercase();
+        let provider = json!({ "id": id, "displayName": kind, "identityProviderType": kind });
+        let providers = &mut tenant.identity_providers;
+        providers.entry(id).or_insert_with(|| object(provider));
+    }
     for (name, value) in cross_tenant::service_default() {
         tenant.cross_tenant_default.entry(name).or_insert(value);
     }

@@ -66,6 +66,11 @@ pub(crate) struct Tenant {
     /// From where guests may come.
     #[serde(with = "listed")]
     pub(crate) b2b_management_policies: Table,
+    /// Who says who somebody is, besides Entra; then the organizations that say so of their own.
+    #[serde(with = "listed")]
+    pub(crate) identity_providers: Table,
+    #[serde(with = "listed")]
+    pub(crate) federations: Table,
     /// Who may use one-time passcodes by mail.
     pub(crate) email_method: Object,
     /// What holds between this tenant and every other; then what holds for some, by their ids.

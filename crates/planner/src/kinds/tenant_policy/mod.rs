@@ -197,7 +197,7 @@ pub(crate) trait Terms: Sync {
     }
 
     /// Returns why a policy cannot become another, if so.
-    fn refusal(&self, _: &Properties, _: &Properties) -> Option<&'static str> {
+    fn refusal(&self, _: &Properties, _: &Properties) -> Option<String> {
         None
     }
 
@@ -310,6 +310,8 @@ sections! {
     InvitationDomains("externalCollaboration", "invitationDomains") = external_collaboration::domains::InvitationDomains;
     /// Whether guests may sign in with a passcode by mail.
     OneTimePasscode("externalCollaboration", "oneTimePasscode") = external_collaboration::passcode::OneTimePasscode;
+    /// With what else guests may sign in.
+    IdentityProviders("externalCollaboration", "identityProviders") = external_collaboration::providers::IdentityProviders;
     /// What holds between this tenant and others.
     CrossTenantAccess("crossTenantAccess", "crossTenantAccess") = cross_tenant_access::CrossTenantAccess;
     /// Places that conditional access knows.

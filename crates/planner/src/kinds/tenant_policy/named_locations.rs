@@ -260,9 +260,10 @@ impl Terms for NamedLocations {
         Request::patch(format!("{PATH}/{id}"), body(changed))
     }
 
-    fn refusal(&self, before: &Properties, after: &Properties) -> Option<&'static str> {
+    fn refusal(&self, before: &Properties, after: &Properties) -> Option<String> {
         let differs = before.get(TYPE) != after.get(TYPE);
-        differs.then_some("is known by addresses and would be by countries, or the reverse: Graph cannot change that")
+        let why = "is known by addresses and would be by countries, or the reverse: Graph cannot change that";
+        differs.then(|| why.to_owned())
     }
 
     /// What another place means for the policies that include or leave it out is not compared: it may be less.

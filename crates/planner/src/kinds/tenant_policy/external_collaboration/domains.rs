@@ -175,9 +175,9 @@ impl Terms for InvitationDomains {
         Request::patch(format!("{PATH}/{id}"), body)
     }
 
-    fn refusal(&self, before: &Properties, _: &Properties) -> Option<&'static str> {
+    fn refusal(&self, before: &Properties, _: &Properties) -> Option<String> {
         let is_unread = !before.contains_key(DEFINITION);
-        is_unread.then_some("what its definition says cannot be read")
+        is_unread.then(|| "what its definition says cannot be read".to_owned())
     }
 
     fn notes(&self, before: Option<&Properties>, after: &Properties) -> Vec<&'static str> {

@@ -1,10 +1,11 @@
 //! `externalCollaboration:` who may invite guests, from where, what guests see of the directory, who may join
-//! alone, and how guests sign in and leave. Graph keeps that in four policies: this file has the keys, and the
-//! first of the four. Source: "authorizationPolicy resource type", Graph v1.0.
+//! alone, and how guests sign in and leave. Graph keeps that in several policies: this file has the keys, and the
+//! first of them. Source: "authorizationPolicy resource type", Graph v1.0.
 
 pub(super) mod domains;
 pub(super) mod leaving;
 pub(super) mod passcode;
+pub(super) mod providers;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -43,6 +44,9 @@ struct Written {
     allowed_to_sign_up_email_based_subscriptions: Option<bool>,
     /// Whether guests who have no other account may sign in with a passcode that is mailed to them.
     allow_external_id_to_use_email_otp: Option<passcode::Otp>,
+    /// The identity providers that the tenant may have besides Microsoft's own: `Google`, `Facebook`, or who
+    /// issues the tokens of a federation. Another is an error, and so is one that is missing; none is made here.
+    identity_providers: Option<Vec<String>>,
     /// Allows the keys below: Graph offers what they say in its beta version only.
     #[serde(default)]
     beta: bool,
