@@ -277,3 +277,34 @@ fn an_identity_provider_that_nobody_reviewed_is_an_error() {
         "{told}"
     );
 }
+
+#[test]
+fn what_cannot_be_read_stays_and_the_rest_goes_on() {
+    let tenant = Tenant::empty();
+    let all = [
+        "User.ReadWrite.All",
+        "User.Invite.All",
+        "Group.Read.All",
+        "Organization.Read.All",
+        "RoleManagement.Read.Directory",
+        "Policy.Read.All",
+        "Policy.ReadWrite.ExternalIdentities",
+    ];
+    tenant.sandbox.behave(Behaviour {
+        permissions: Some(all.map(str::to_owned).into()),
+        ..Behaviour::default()
+    });
+    let files = repository(FIRST);
+    let applied = tenant.run(&files, &["apply", "--yes"]).ends(4).stdout;
+    assert!(
+        applied.contains("error: `externalCollaboration`, domains of invitations (beta) could not be read: it stays as it is\n  hint: grant Policy.Read.B2BManagementPolicy"),
+        "{applied}"
+    );
+    let state = tenant.sandbox.state();
+    assert_eq!(
+        state["externalIdentitiesPolicy"]["allowExternalIdentitiesToLeave"],
+        false
+    );
+    assert_eq!(state["b2bManagementPolicies"], json!([]));
+    assert!(tenant.sandbox.find("ada@contoso.example").is_some());
+}

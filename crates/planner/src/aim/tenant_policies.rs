@@ -23,7 +23,7 @@ impl Aim {
         for (section, declared) in &world.desired.policies {
             let terms = section.terms();
             if !world.knows(*section) {
-                let text = format!("`{}` could not be read: it stays as it is", section.key());
+                let text = format!("{} could not be read: it stays as it is", section.called());
                 self.report(Severity::Error, "policy-unread", None, text)
                     .hint(format!("grant {}", terms.reading().join(", ")));
                 let guards = declared.iter().filter(|it| terms.protects(&it.properties));

@@ -42,8 +42,8 @@ pub fn file(
         if !known {
             let permissions = section.terms().reading().join(", ");
             notes.push(format!(
-                "`{}` left out: it could not be read (grant {permissions})",
-                section.key()
+                "{} left out: it could not be read (grant {permissions})",
+                section.called()
             ));
             continue;
         }

@@ -329,6 +329,15 @@ impl Section {
             .find(|section| section.key() == key)
     }
 
+    /// Returns what messages call it: its key, and what of the key is meant where others share it.
+    pub(crate) fn called(self) -> String {
+        let mut others = Self::ALL.iter().filter(|other| other.key() == self.key());
+        match others.nth(1) {
+            None => format!("`{}`", self.key()),
+            Some(_) => format!("`{}`, {}", self.key(), self.terms().noun()),
+        }
+    }
+
     /// Returns the sections that are read although no file declares them.
     pub(crate) fn always() -> impl Iterator<Item = Self> {
         let all = Self::ALL.iter().copied();

@@ -180,14 +180,8 @@ impl Terms for InvitationDomains {
         is_unread.then(|| "what its definition says cannot be read".to_owned())
     }
 
-    fn notes(&self, before: Option<&Properties>, after: &Properties) -> Vec<&'static str> {
-        let narrows = after.contains_key(ALLOWED) || before.is_some();
-        match narrows {
-            true => vec![
-                "who has not redeemed yet and comes from elsewhere cannot any more; who has, stays",
-            ],
-            false => Vec::new(),
-        }
+    fn notes(&self, _: Option<&Properties>, _: &Properties) -> Vec<&'static str> {
+        vec!["who has not redeemed yet and comes from elsewhere cannot any more; who has, stays"]
     }
 
     /// Lets in whoever is not named instead of whoever is.
